@@ -1,0 +1,40 @@
+# Homespun's commands. `make` alone lists them.
+# DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
+
+.DEFAULT_GOAL := help
+.PHONY: help tools test lint unit integration lock clean
+SHELL := /bin/bash
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+DEV = $(shell python3 -m tools --environment dev)/bin
+# Tests that open sockets run in a network namespace of their own: nothing of theirs leaves it, nothing is left behind.
+ISOLATED = unshare --net --mount-proc --pid --fork --kill-child
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+tools: ## obtain the third-party commands (found, downloaded or built), with progress
+	@python3 -m tools
+
+test: lint unit integration ## everything: lint, types, unit and integration tests
+
+lint: ## format, lint, types, import contracts, lock files
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy .
+	$(DEV)/lint-imports --no-cache
+
+unit: ## fast and pure
+	$(DEV)/pytest tests/unit
+
+integration: tools ## on real parts, each started once
+	$(ISOLATED) $(DEV)/pytest tests/integration
+
+lock: ## write requirements/*.txt anew from pyproject.toml
+	@python3 -m tools.lock
+
+clean: ## remove the cache of commands and environments
+	@python3 -m tools.clean

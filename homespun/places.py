@@ -1,0 +1,17 @@
+"""Where Homespun keeps things on the machine that it runs on. Nothing is ever kept in the clone."""
+
+import os
+from pathlib import Path
+
+
+def cache() -> Path:
+    """Downloads and builds; removing it costs time, no data. `HOMESPUN_CACHE`, else the user's cache folder."""
+    given = os.environ.get("HOMESPUN_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homespun"
+
+
+def state() -> Path:
+    """Stacks, keys, machines and their data; removing it loses them. `HOMESPUN_STATE`."""
+    return Path(os.environ.get("HOMESPUN_STATE") or "/var/lib/homespun")

@@ -1,0 +1,78 @@
+"""`python3 -m tools [NAME ...]`: make sure that the commands (all, if none is named) and environments are there.
+
+    python3 -m tools                       all commands of the table
+    python3 -m tools etcd kubectl          these
+    python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
+"""
+
+import argparse
+import platform
+import sys
+import time
+from pathlib import Path
+
+from tools.environments import EnvironmentError, environment
+from tools.obtain import ToolError, obtain
+from tools.table import PACKAGES, TOOLS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tools", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="commands of the table; all, if none is named")
+    parser.add_argument("--environment", metavar="EXTRA", help="a file of requirements/, without its .txt")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - {tool.name for tool in TOOLS}
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(tool.name for tool in TOOLS)}")
+    try:
+        if arguments.environment:
+            print(environment(arguments.environment))
+            return 0
+        _require_packages()
+        _obtain(arguments.names or [tool.name for tool in TOOLS])
+    except (ToolError, EnvironmentError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages of the table that this machine lacks."""
+    machine = platform.machine()
+    return [name for name, proof in PACKAGES if not Path(proof.format(machine=machine)).exists()]
+
+
+def _require_packages() -> None:
+    if missing := missing_packages():
+        raise ToolError(f"missing on this machine: {', '.join(missing)}. Run: apt-get install {' '.join(missing)}")
+
+
+def _obtain(names: list[str]) -> None:
+    for number, tool in enumerate((tool for tool in TOOLS if tool.name in names), start=1):
+        line = _Line(f"tools {number}/{len(names)} {tool.name} {tool.version}")
+        started = time.monotonic()
+        path = obtain(tool, line.progress)
+        line.done(f"{path}  {time.monotonic() - started:.0f}s")
+
+
+class _Line:
+    """One line of progress: rewritten in place on a terminal, a few whole lines in a log."""
+
+    def __init__(self, head: str) -> None:
+        self._head = head
+        self._last = -25
+
+    def progress(self, what: str, percent: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{self._head}  {what} {percent}%", end="", file=sys.stderr, flush=True)
+        elif percent >= self._last + 25:
+            self._last = percent
+            print(f"{self._head}  {what} {percent}%", file=sys.stderr, flush=True)
+
+    def done(self, tail: str) -> None:
+        start = "\r\033[K" if sys.stderr.isatty() else ""
+        print(f"{start}{self._head}  {tail}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Python environments, one a requirements file, built once for its content on Debian's own interpreter.
+
+Pods run that interpreter too, so an environment made here can be carried into an image as it is.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from homespun import places
+
+REQUIREMENTS: Final = Path(__file__).parent.parent / "requirements"
+INTERPRETER: Final = Path("/usr/bin/python3")
+WITHOUT_DEPENDENCIES: Final = frozenset({"minilm"})
+"""Wheels that are wanted for the files in them alone; what they say they depend on would bring a torch."""
+
+
+class EnvironmentError(Exception):
+    """An environment can't be built; the message holds the installer's last lines."""
+
+
+def environment(name: str) -> Path:
+    """The environment of `requirements/<name>.txt` (its folder; the interpreter is `bin/python`)."""
+    lock = REQUIREMENTS / f"{name}.txt"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    target = places.cache() / "environments" / f"{name}-{digest}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{name}.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two checkouts share the cache
+        if not (target / ".complete").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            _build(name, lock, target)
+            (target / ".complete").touch()
+    return target
+
+
+def _build(name: str, lock: Path, target: Path) -> None:
+    uv = _uv()
+    _run(name, [uv, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
+    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(target / "bin/python")]
+    if name in WITHOUT_DEPENDENCIES:
+        install.append("--no-deps")
+    # Hard links into the cache would tie an image's files to it; copies don't.
+    _run(name, [*install, "--link-mode", "copy", "-r", str(lock)])
+
+
+def _uv() -> str:
+    """uv in its pinned version, in a folder of its own in the cache."""
+    lock = REQUIREMENTS / "uv.txt"
+    folder = places.cache() / "environments" / f"uv-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    command = folder / "bin/uv"
+    if not command.exists():
+        _run("uv", [sys.executable, "-m", "venv", str(folder)])
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run("uv", [*pip, "--require-hashes", "-r", str(lock)])
+    return str(command)
+
+
+def _run(name: str, command: list[str]) -> None:
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode:
+        last = "\n".join((ran.stdout + ran.stderr).strip().splitlines()[-8:])
+        raise EnvironmentError(f"requirements/{name}.txt: {' '.join(command[:4])} … failed:\n{last}")
