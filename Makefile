@@ -37,4 +37,4 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock
 
 clean: ## remove the cache of commands and environments
-	@python3 -m tools.clean
+	rm -rf -- "$(shell python3 -c 'from homespun import places; print(places.cache())')"

@@ -1,8 +1,9 @@
 """`python3 -m tools [NAME ...]`: make sure that the commands (all, if none is named) and environments are there.
 
-    python3 -m tools                       all commands of the table
-    python3 -m tools etcd kubectl          these
-    python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
+python3 -m tools                       all commands of the table
+python3 -m tools etcd kubectl          these
+python3 -m tools --missing-packages    the Debian packages that are missing
+python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
 """
 
 import argparse
@@ -19,11 +20,15 @@ from tools.table import PACKAGES, TOOLS
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="commands of the table; all, if none is named")
+    parser.add_argument("--missing-packages", action="store_true", help="print the Debian packages that are missing")
     parser.add_argument("--environment", metavar="EXTRA", help="a file of requirements/, without its .txt")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {tool.name for tool in TOOLS}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(tool.name for tool in TOOLS)}")
+    if arguments.missing_packages:
+        print(*missing_packages())
+        return 0
     try:
         if arguments.environment:
             print(environment(arguments.environment))

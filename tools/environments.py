@@ -39,16 +39,16 @@ def environment(name: str) -> Path:
 
 
 def _build(name: str, lock: Path, target: Path) -> None:
-    uv = _uv()
-    _run(name, [uv, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
-    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(target / "bin/python")]
+    installer = uv()
+    _run(name, [installer, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
+    install = [installer, "pip", "install", "--quiet", "--require-hashes", "--python", str(target / "bin/python")]
     if name in WITHOUT_DEPENDENCIES:
         install.append("--no-deps")
     # Hard links into the cache would tie an image's files to it; copies don't.
     _run(name, [*install, "--link-mode", "copy", "-r", str(lock)])
 
 
-def _uv() -> str:
+def uv() -> str:
     """uv in its pinned version, in a folder of its own in the cache."""
     lock = REQUIREMENTS / "uv.txt"
     folder = places.cache() / "environments" / f"uv-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"

@@ -31,6 +31,8 @@ class GoModule:
 
 @dataclass(frozen=True)
 class Tool:
+    """A command, its pinned version, and the two ways to get it where the machine has none."""
+
     name: str
     version: str
     version_arguments: tuple[str, ...]

@@ -1,0 +1,29 @@
+"""The parts that integration tests share, and the network namespace that they all live in."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.integration.parts import kubernetes
+
+HOST_ADDRESS: Final = "192.0.2.10"
+"""An address of ours that is not loopback (RFC 5737): Kubernetes takes no loopback address as an endpoint."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _network() -> None:
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    if links.count("\n") != 1:
+        pytest.exit(f"integration tests run in a network namespace of their own: `make integration`; found:\n{links}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "replace", f"{HOST_ADDRESS}/32", "dev", "lo"], check=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Cluster]:
+    """etcd, kube-apiserver and kube-controller-manager: one control plane for the whole run."""
+    running = kubernetes.start(tmp_path_factory.mktemp("cluster"))
+    yield running
+    running.stop()

@@ -1,0 +1,61 @@
+"""An official download is kept only if its published checksum holds; from a server of our own on loopback."""
+
+import functools
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.obtain import ToolError, download
+from tools.table import Release
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_command_is_downloaded_and_progress_ends_at_100_percent(site: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = site
+    (folder / "tool-1.0").write_bytes(b"#!" * 3_000_000)
+    (folder / "tool-1.0.sha256").write_text(hashlib.sha256(b"#!" * 3_000_000).hexdigest())
+    percents: list[int] = []
+    release = Release(f"{url}/tool-{{version}}", f"{url}/tool-{{version}}.sha256")
+    download(release, "1.0", tmp_path / "tool", lambda what, percent: percents.append(percent))
+    assert (tmp_path / "tool").stat().st_size == 6_000_000
+    assert percents == sorted(percents)
+    assert percents[-1] == 100
+
+
+def test_a_command_is_taken_out_of_its_archive(site: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = site
+    with tarfile.open(folder / "t.tar.gz", "w:gz") as tar:
+        entry = tarfile.TarInfo("t-1.0/bin/tool")
+        entry.size = 5
+        tar.addfile(entry, io.BytesIO(b"hello"))
+    (folder / "SUMS").write_text(f"{hashlib.sha256((folder / 't.tar.gz').read_bytes()).hexdigest()}  t.tar.gz\n00  x\n")
+    release = Release(f"{url}/t.tar.gz", f"{url}/SUMS", member="t-{version}/bin/tool")
+    download(release, "1.0", tmp_path / "tool", lambda what, percent: None)
+    assert (tmp_path / "tool").read_bytes() == b"hello"
+
+
+def test_a_download_with_another_checksum_is_refused_by_name(site: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = site
+    (folder / "tool").write_bytes(b"changed on the way")
+    (folder / "tool.sha256").write_text("0" * 64)
+    release = Release(f"{url}/tool", f"{url}/tool.sha256")
+    with pytest.raises(ToolError, match="expected sha256 0000"):
+        download(release, "1.0", tmp_path / "tool", lambda what, percent: None)
+    assert not (tmp_path / "tool").exists()

@@ -1,0 +1,27 @@
+"""The table of commands says what is built."""
+
+import re
+
+import pytest
+
+from tools.obtain import GO_MODULES
+from tools.table import TOOLS, Tool
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool) -> None:
+    pins = (GO_MODULES / tool.module.folder / "go.mod").read_text()
+    modules = dict(re.findall(r"^(?:require )?\s*(\S+) v(\S+?)(?: // indirect)?$", pins, re.MULTILINE))
+    module = next(name for name in sorted(modules, reverse=True) if tool.module.package.startswith(name))
+    assert modules[module] == tool.version
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_download_is_of_the_version_and_the_architecture(tool: Tool) -> None:
+    assert "{version}" in tool.release.url
+    assert "{arch}" in tool.release.url
+    assert tool.release.checksum_url.startswith("https://")
+
+
+def test_names_are_unique() -> None:
+    assert len({tool.name for tool in TOOLS}) == len(TOOLS)

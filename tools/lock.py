@@ -1,0 +1,25 @@
+"""`python3 -m tools.lock`: write requirements/*.txt anew from pyproject.toml, hashed, without registry hosts."""
+
+import subprocess
+import sys
+import tomllib
+
+from tools.environments import INTERPRETER, REQUIREMENTS, WITHOUT_DEPENDENCIES, uv
+
+
+def main() -> int:
+    project = REQUIREMENTS.parent / "pyproject.toml"
+    for extra in tomllib.loads(project.read_text())["project"]["optional-dependencies"]:
+        lock = REQUIREMENTS / f"{extra}.txt"
+        options = ["--generate-hashes", "--no-header", "--no-emit-index-url", "--python", str(INTERPRETER)]
+        if extra in WITHOUT_DEPENDENCIES:
+            options.append("--no-deps")
+        command = [uv(), "pip", "compile", "--quiet", *options, "--extra", extra, "pyproject.toml", "-o", str(lock)]
+        if subprocess.run(command, cwd=project.parent).returncode:
+            return 1
+        print(lock)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
