@@ -1,0 +1,174 @@
+"""CustomResourceDefinitions out of the typed kinds.
+
+Kubernetes takes only structural schemas (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/
+custom-resource-definitions/#specifying-a-structural-schema): no `$ref`, no `anyOf` with null, no numeric
+`exclusiveMinimum`; and its API conventions know no floats.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel
+
+from homespun.api import inference
+from homespun.api.fields import GROUP, VERSION
+
+Schema = dict[str, Any]
+FOLDER: Final = Path(__file__).parent / "crds"
+"""Where the generated files stand; `python -m homespun.api` writes them, a test holds them to the types."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`; priority 1 shows with `-o wide` only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that a CRD says beside its schema."""
+
+    kind: str
+    plural: str
+    short_name: str
+    description: str
+    spec: type[BaseModel]
+    status: type[BaseModel]
+    columns: tuple[Column, ...]
+
+
+def _ready(condition: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].status'
+
+
+KINDS: Final = (
+    Kind(
+        kind=inference.KIND,
+        plural=inference.PLURAL,
+        short_name="im",
+        description="A model served by Triton behind the Hugging Face API.",
+        spec=inference.InferenceModelSpec,
+        status=inference.InferenceModelStatus,
+        columns=(
+            Column("Model", ".spec.modelId"),
+            Column("Task", ".spec.task"),
+            Column("State", ".status.state"),
+            Column("Ready", _ready("Ready")),
+            Column("UpToDate", _ready("UpToDate")),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+            Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
+            Column("URL", ".status.url", priority=1),
+        ),
+    ),
+)
+
+
+def definition(kind: Kind) -> dict[str, Any]:
+    """The CustomResourceDefinition of a kind."""
+    schema = {
+        "type": "object",
+        "description": kind.description,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(kind.spec),
+            "status": _without_defaults(structural(kind.status)),
+        },
+    }
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [_column(column) for column in kind.columns],
+        "schema": {"openAPIV3Schema": schema},
+    }
+    names = {
+        "kind": kind.kind,
+        "listKind": f"{kind.kind}List",
+        "plural": kind.plural,
+        "singular": kind.kind.lower(),
+        "shortNames": [kind.short_name],
+        "categories": ["homespun"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """The structural schema of a model. Raises ValueError for what Kubernetes has no words for."""
+    schema = model.model_json_schema(by_alias=True, mode="validation")
+    definitions = schema.pop("$defs", {})
+    return _structural(schema, definitions, model.__name__)
+
+
+def _structural(node: Schema, definitions: dict[str, Schema], place: str) -> Schema:
+    if "$ref" in node:
+        referenced = definitions[node["$ref"].rsplit("/", 1)[1]]
+        node = {**referenced, **{key: value for key, value in node.items() if key != "$ref"}}
+    if "anyOf" in node:
+        choices = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
+        if len(choices) != 1:
+            raise ValueError(f"{place}: expected one type or null, got {len(choices)} types")
+        rest = {key: value for key, value in node.items() if key not in ("anyOf", "default")}
+        return _structural({**choices[0], **rest}, definitions, place)
+    if node.get("type") == "number":
+        raise ValueError(f"{place}: expected no float (API conventions); use an integer, a quantity or a string")
+    for name, step in (("exclusiveMinimum", 1), ("exclusiveMaximum", -1)):
+        if name in node:
+            node = {**node, "minimum" if step > 0 else "maximum": node[name] + step}
+    if "const" in node:
+        node = {**node, "enum": [node["const"]], "type": "string"}
+    dropped = ("title", "const", "additionalProperties", "exclusiveMinimum", "exclusiveMaximum", "$defs")
+    kept = {key: value for key, value in node.items() if key not in dropped}
+    if "properties" in kept:
+        kept["properties"] = {
+            name: _structural(child, definitions, f"{place}.{name}") for name, child in kept["properties"].items()
+        }
+    if "items" in kept:
+        kept["items"] = _structural(kept["items"], definitions, f"{place}[]")
+    if "description" in kept:
+        kept["description"] = " ".join(kept["description"].split())
+    return kept
+
+
+def _without_defaults(node: Schema) -> Schema:
+    """A status says what was observed: the API server has nothing to add to it."""
+    kept = {key: value for key, value in node.items() if key != "default"}
+    if "properties" in kept:
+        kept["properties"] = {name: _without_defaults(child) for name, child in kept["properties"].items()}
+    if "items" in kept:
+        kept["items"] = _without_defaults(kept["items"])
+    return kept
+
+
+def render(kind: Kind) -> str:
+    """The definition as YAML, as it stands in the folder of generated files."""
+    head = "# Generated by `python -m homespun.api` from homespun/api; not to be edited.\n"
+    return head + yaml.dump(definition(kind), Dumper=_WithoutAliases, sort_keys=False, width=120)
+
+
+class _WithoutAliases(yaml.SafeDumper):
+    """Writes a list that occurs twice twice: `&id001` helps no reader."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _column(column: Column) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    if column.priority:
+        entry["priority"] = column.priority
+    return entry

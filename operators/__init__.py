@@ -1,0 +1,1 @@
+"""What ought to be: the operator that turns applied objects into running parts."""

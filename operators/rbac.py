@@ -1,0 +1,45 @@
+"""The operator's rights, one row a reason. The tests record what it does: no more than this, and each row is used."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from homespun.api import inference
+from homespun.api.fields import GROUP
+
+
+@dataclass(frozen=True)
+class Right:
+    """Verbs on resources of a group in the namespace of the users' objects, and why."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+
+
+OPERATOR: Final = (
+    Right(GROUP, (inference.PLURAL,), ("list", "watch"), "follow what is declared"),
+    Right(GROUP, (f"{inference.PLURAL}/status",), ("patch",), "show what is observed"),
+    Right("", ("configmaps", "secrets", "services"), ("get", "list", "watch", "create", "patch", "delete"),
+          "children, by server-side apply, and the declared tokens"),
+    Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the inference servers"),
+)  # fmt: skip
+
+SERVER: Final = (
+    Right("", ("configmaps",), ("get", "list", "watch"), "the agent follows its configuration"),
+    Right("", ("secrets",), ("get", "list", "watch"), "the agent fetches private sources with the hub's tokens"),
+)
+
+GATEWAY: Final = (
+    Right("", ("configmaps",), ("get", "list", "watch"), "the gateway follows its configuration"),
+    Right("discovery.k8s.io", ("endpointslices",), ("get", "list", "watch"), "and finds the servers"),
+)
+
+
+def role(name: str, namespace: str, rights: tuple[Right, ...]) -> dict[str, Any]:
+    """The rights as a Role."""
+    rules = [
+        {"apiGroups": [right.group], "resources": list(right.resources), "verbs": list(right.verbs)} for right in rights
+    ]
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
