@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from tests.integration.parts import kubernetes
+from tests.integration.parts import namespace as ml
 
 HOST_ADDRESS: Final = "192.0.2.10"
 """An address of ours that is not loopback (RFC 5737): Kubernetes takes no loopback address as an endpoint."""
@@ -27,3 +28,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Clu
     running = kubernetes.start(tmp_path_factory.mktemp("cluster"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def namespace(cluster: kubernetes.Cluster) -> str:
+    """The namespace of users' objects, with CRDs and roles."""
+    ml.prepare(cluster)
+    return ml.NAMESPACE

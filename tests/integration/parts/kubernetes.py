@@ -42,10 +42,14 @@ class Cluster:
         """One JSON line a request: who, verb, resource; nothing of its content."""
         return self.folder / "audit.log"
 
+    @property
+    def kubectl_command(self) -> list[str]:
+        return [str(command("kubectl")), f"--kubeconfig={self.kubeconfig}"]
+
     def kubectl(self, *arguments: str, input: str | None = None) -> str:
         """What kubectl prints; an AssertionError with what it complains of, if it fails."""
         ran = subprocess.run(
-            [command("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments],
+            [*self.kubectl_command, *arguments],
             capture_output=True,
             text=True,
             input=input,

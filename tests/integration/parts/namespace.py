@@ -1,0 +1,33 @@
+"""A namespace for users' objects, with the CRDs, the roles, and nothing else: what the platform stack brings."""
+
+from typing import Final
+
+import yaml
+
+from homespun.api.crd import KINDS, definition
+from operators import rbac
+from tests.integration.parts.kubernetes import Cluster
+
+NAMESPACE: Final = "ml"
+SUBJECTS: Final = {"operator": rbac.OPERATOR, "inference-server": rbac.SERVER, "gateway": rbac.GATEWAY}
+"""Users by client certificate, each with the rights of the table and no more."""
+
+
+def prepare(cluster: Cluster) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    documents: list[dict[str, object]] = [definition(kind) for kind in KINDS]
+    documents.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": restricted}})
+    for user, rights in SUBJECTS.items():
+        documents.append(rbac.role(user, NAMESPACE, rights))
+        documents.append(
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": user, "namespace": NAMESPACE},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+            }
+        )
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
+    names = [f"crd/{kind.plural}.homespun.dev" for kind in KINDS]
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
