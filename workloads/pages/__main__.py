@@ -1,0 +1,67 @@
+"""`python -m workloads.pages`: serve the page."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from httpx2 import AsyncClient as HttpClient
+from httpx2 import HTTPError
+from lightkube import AsyncClient
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.resources.core_v1 import Node
+
+from workloads.pages.app import app
+from workloads.pages.cloud import Cloud, Document, cloud
+from workloads.pages.search import Search, read
+
+InferenceModel = create_namespaced_resource("homespun.dev", "v1alpha1", "InferenceModel", "inferencemodels")
+
+
+def main() -> int:
+    asyncio.run(_serve(_arguments()))
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    client = AsyncClient()
+
+    async def read_cloud() -> Cloud:
+        try:
+            nodes = await _documents(client.list(Node))
+            models = await _documents(client.list(InferenceModel, namespace=arguments.namespace))
+        except (ApiError, HTTPError) as error:
+            return Cloud(
+                trouble=f"the API server can't be read ({type(error).__name__}); models answer all the same."
+                " `make up` mends it"
+            )
+        return cloud(nodes, models)
+
+    async with HttpClient() as http:
+        search = Search(http, arguments.gateway, arguments.model, read(arguments.papers))
+        config = uvicorn.Config(app(read_cloud, search), host=arguments.host, port=arguments.port, log_level="warning")
+        await uvicorn.Server(config).serve()
+
+
+async def _documents(listing: Any) -> list[Document]:
+    return [item.to_dict() async for item in listing]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m workloads.pages", description="The page of the cloud.")
+    parser.add_argument("--namespace", default="ml", help="where the users' objects are")
+    parser.add_argument("--gateway", required=True, metavar="URL", help="the inference gateway, from here")
+    parser.add_argument(
+        "--model", default="sentence-transformers/all-MiniLM-L6-v2", help="id that the search embeds with"
+    )
+    parser.add_argument("--papers", type=Path, required=True, help="JSONL of what the search box finds")
+    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a pod's own address
+    parser.add_argument("--port", type=int, default=8080)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""The page's routes: one page, with or without a question."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from workloads.pages.cloud import Cloud
+from workloads.pages.search import Answer, Search, SearchError
+
+TEMPLATES: Final = Jinja2Templates(directory=Path(__file__).parent / "templates")
+LONGEST_QUESTION: Final = 500
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette:
+    """The page, over what is read from the cluster and the search over the gateway."""
+
+    async def page(request: Request) -> Response:
+        question = request.query_params.get("q", "").strip()[:LONGEST_QUESTION]
+        answer: Answer | None = None
+        trouble = ""
+        if question:
+            try:
+                answer = await search.ask(question)
+            except SearchError as error:
+                trouble = str(error)
+        context = {"cloud": await read_cloud(), "question": question, "answer": answer, "trouble": trouble}
+        return TEMPLATES.TemplateResponse(request, "page.html", context, headers=HEADERS)
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    return Starlette(routes=[Route("/", page), Route("/healthz", healthz)])
