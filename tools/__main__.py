@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.environments import EnvironmentError, environment
+from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, obtain
 from tools.table import PACKAGES, TOOLS
 
@@ -35,7 +35,7 @@ def main() -> int:
             return 0
         _require_packages()
         _obtain(arguments.names or [tool.name for tool in TOOLS])
-    except (ToolError, EnvironmentError) as error:
+    except (ToolError, EnvironmentBuildError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

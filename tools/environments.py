@@ -19,14 +19,21 @@ WITHOUT_DEPENDENCIES: Final = frozenset({"minilm"})
 """Wheels that are wanted for the files in them alone; what they say they depend on would bring a torch."""
 
 
-class EnvironmentError(Exception):
+INSTALL: Final = (
+    "--require-hashes",
+    "--link-mode=copy",  # hard links into uv's cache would tie an image's files to it
+    "--compile-bytecode",  # a pod's file system is read-only: it could not keep any that it makes
+)
+
+
+class EnvironmentBuildError(Exception):
     """An environment can't be built; the message holds the installer's last lines."""
 
 
 def environment(name: str) -> Path:
     """The environment of `requirements/<name>.txt` (its folder; the interpreter is `bin/python`)."""
     lock = REQUIREMENTS / f"{name}.txt"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(lock.read_bytes() + " ".join(INSTALL).encode()).hexdigest()[:12]
     target = places.cache() / "environments" / f"{name}-{digest}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / f".{name}.lock").open("w") as guard:
@@ -41,11 +48,10 @@ def environment(name: str) -> Path:
 def _build(name: str, lock: Path, target: Path) -> None:
     installer = uv()
     _run(name, [installer, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
-    install = [installer, "pip", "install", "--quiet", "--require-hashes", "--python", str(target / "bin/python")]
+    install = [installer, "pip", "install", "--quiet", *INSTALL, "--python", str(target / "bin/python")]
     if name in WITHOUT_DEPENDENCIES:
         install.append("--no-deps")
-    # Hard links into the cache would tie an image's files to it; copies don't.
-    _run(name, [*install, "--link-mode", "copy", "-r", str(lock)])
+    _run(name, [*install, "-r", str(lock)])
 
 
 def uv() -> str:
@@ -64,4 +70,4 @@ def _run(name: str, command: list[str]) -> None:
     ran = subprocess.run(command, capture_output=True, text=True)
     if ran.returncode:
         last = "\n".join((ran.stdout + ran.stderr).strip().splitlines()[-8:])
-        raise EnvironmentError(f"requirements/{name}.txt: {' '.join(command[:4])} … failed:\n{last}")
+        raise EnvironmentBuildError(f"requirements/{name}.txt: {' '.join(command[:4])} … failed:\n{last}")
