@@ -18,6 +18,7 @@ help: ## this list
 
 tools: ## obtain the third-party commands (found, downloaded or built), with progress
 	@python3 -m tools
+	@python3 -m tools.pulumi
 
 test: lint unit integration ## everything: lint, types, unit and integration tests
 

@@ -20,6 +20,7 @@ from tools.table import GoModule, Release, Tool
 
 GO_MODULES: Final = Path(__file__).parent / "go"
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+NODE_ARCHITECTURES: Final = {"amd64": "x64", "arm64": "arm64"}
 
 Progress = Callable[[str, int], None]
 """Called with what is being done ('downloading', 'building') and how many percent of it are done."""
@@ -49,7 +50,9 @@ def obtain(tool: Tool, progress: Progress) -> Path:
             fresh.chmod(0o755)
             if not _prints_version(fresh, tool):
                 raise ToolError(f"{tool.name}: expected it to print version {tool.version}, it does not")
-            fresh.rename(target)
+            for companion in set(fresh.parent.iterdir()) - {fresh}:
+                companion.rename(target.parent / companion.name)
+            fresh.rename(target)  # last: that it is there says that all are
     return target
 
 
@@ -110,11 +113,11 @@ def _download_or_build(tool: Tool, target: Path, progress: Progress) -> None:
 
 
 def download(release: Release, version: str, target: Path, progress: Progress) -> None:
-    """Fetch the official release into `target`, held against its published sha256.
+    """Fetch the official release, held against its published sha256, into `target`; what belongs beside it, beside it.
 
     Raises URLError or TimeoutError where the site can't be reached, ToolError where the sum is another.
     """
-    names = {"version": version, "arch": architecture()}
+    names = {"version": version, "arch": architecture(), "node_arch": NODE_ARCHITECTURES[architecture()]}
     url, checksum_url = release.url.format(**names), release.checksum_url.format(**names)
     with urllib.request.urlopen(checksum_url, timeout=10) as answer:
         expected = checksum_of(answer.read().decode(), url.rsplit("/", 1)[1])
@@ -136,12 +139,22 @@ def download(release: Release, version: str, target: Path, progress: Progress) -
         archive.rename(target)
         return
     with tarfile.open(archive) as tar:
-        member = tar.extractfile(release.member.format(**names))
-        if member is None:
-            raise ToolError(f"{url}: expected a file {release.member.format(**names)} in it, found none")
-        with target.open("wb") as out:
-            shutil.copyfileobj(member, out)
+        _extract(tar, release.member.format(**names), target, url)
+        for path in release.beside:
+            _extract(tar, path.format(**names), target.parent / Path(path).name, url)
     archive.unlink()
+
+
+def _extract(tar: tarfile.TarFile, path: str, target: Path, url: str) -> None:
+    try:
+        member = tar.extractfile(path)
+    except KeyError:
+        member = None
+    if member is None:
+        raise ToolError(f"{url}: expected a file {path} in it, found none")
+    with target.open("wb") as out:
+        shutil.copyfileobj(member, out)
+    target.chmod(0o755)
 
 
 def checksum_of(text: str, file_name: str) -> str | None:

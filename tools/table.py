@@ -10,13 +10,19 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Release:
-    """An official download. `url` and `checksum_url` may hold {version} and {arch} (Go's names: amd64, arm64)."""
+    """An official download.
+
+    `url`, `checksum_url`, `member` and `beside` may hold {version}, {arch} (Go's names: amd64, arm64) and
+    {node_arch} (Node's names: x64, arm64).
+    """
 
     url: str
     checksum_url: str
     """A file of sha256 sums: either the bare sum of `url`, or lines of `sum  file name`."""
     member: str | None = None
     """Path inside the archive, for a .tar.gz; None where the download is the command itself."""
+    beside: tuple[str, ...] = ()
+    """Paths of further commands inside the archive, which the command wants to find beside it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,13 @@ def _kubernetes(name: str, version_arguments: tuple[str, ...] = ("--version",)) 
 
 KUBERNETES_VERSION: Final = "1.36.3"
 ETCD_VERSION: Final = "3.6.8"  # what `kubeadm config images list` names for that Kubernetes
+PULUMI_VERSION: Final = "3.259.0"  # the newest whose Go module can be had; `pulumi` in pyproject.toml is the same
+PULUMI_COMPANIONS: Final = (
+    "pulumi-language-python",
+    "pulumi-language-python-exec",
+    "pulumi-resource-pulumi-python",
+)
+"""What the CLI starts for programs and dynamic providers in Python; its Go module holds none of them (tools/pulumi)."""
 
 TOOLS: Final[tuple[Tool, ...]] = (
     Tool(
@@ -75,6 +88,22 @@ TOOLS: Final[tuple[Tool, ...]] = (
     _kubernetes("kube-apiserver"),
     _kubernetes("kube-controller-manager"),
     _kubernetes("kubectl", ("version", "--client")),
+    Tool(
+        name="pulumi",
+        version=PULUMI_VERSION,
+        version_arguments=("version",),
+        release=Release(
+            url="https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-v{version}-linux-{node_arch}.tar.gz",
+            checksum_url="https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt",
+            member="pulumi/pulumi",
+            beside=tuple(f"pulumi/{name}" for name in PULUMI_COMPANIONS),
+        ),
+        module=GoModule(
+            "pulumi",
+            "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+            ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
+        ),
+    ),
 )
 
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).

@@ -19,7 +19,7 @@ def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool)
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_every_download_is_of_the_version_and_the_architecture(tool: Tool) -> None:
     assert "{version}" in tool.release.url
-    assert "{arch}" in tool.release.url
+    assert "{arch}" in tool.release.url or "{node_arch}" in tool.release.url
     assert tool.release.checksum_url.startswith("https://")
 
 
