@@ -111,5 +111,7 @@ PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("iproute2", "/usr/sbin/ip"),
     ("openssl", "/usr/bin/openssl"),
     ("util-linux", "/usr/bin/unshare"),
+    ("debootstrap", "/usr/sbin/debootstrap"),
+    ("buildah", "/usr/bin/buildah"),
     ("libpython3.11", "/usr/lib/{machine}-linux-gnu/libpython3.11.so.1.0"),
 )

@@ -131,15 +131,20 @@ def _builder(workplace: Path) -> _Builder:
 
         return _Builder(build, lambda reference, out: _run(
             [*buildah, "push", "--quiet", reference, f"docker-archive:{out}:{reference}"]))  # fmt: skip
-    for command in ("podman", "docker"):
-        if shutil.which(command):
-            return _Builder(
-                lambda reference, file, context: _run(
-                    [command, "build", "--quiet", "--tag", reference, "--file", str(file), str(context)]
-                ),
-                lambda reference, out: _run([command, "save", "--output", str(out), reference]),
-            )
+    for name in ("podman", "docker"):
+        if command := shutil.which(name):
+            return _engine(command)
     raise ToolError("images: expected buildah, podman or docker on PATH, found none. Run: apt-get install buildah")
+
+
+def _engine(command: str) -> _Builder:
+    """podman or docker, which keep what they build in a storage of their own."""
+    return _Builder(
+        lambda reference, file, context: _run(
+            [command, "build", "--quiet", "--tag", reference, "--file", str(file), str(context)]
+        ),
+        lambda reference, out: _run([command, "save", "--output", str(out), reference]),
+    )
 
 
 def _run(command: list[str]) -> None:
