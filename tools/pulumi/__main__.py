@@ -3,7 +3,7 @@
 import os
 import sys
 
-from tools.environments import EnvironmentError
+from tools.environments import EnvironmentBuildError
 from tools.obtain import ToolError
 from tools.pulumi.install import environment, install
 
@@ -15,7 +15,7 @@ def main() -> int:  # noqa: RET503 (execve does not return)
             print(*installation.choices, sep="\n")
             return 0
         variables = environment(installation, os.environ)
-    except (ToolError, EnvironmentError) as error:
+    except (ToolError, EnvironmentBuildError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     os.execve(installation.bin / "pulumi", ["pulumi", *sys.argv[1:]], variables)  # noqa: S606 (no shell is wanted)

@@ -58,7 +58,7 @@ class Installation:
 def install(progress: Progress) -> Installation:
     """Obtain the CLI, its companions and the kubernetes plugin; official ones where they can be had.
 
-    Raises ToolError or EnvironmentError; leaves nothing half-made behind.
+    Raises ToolError or EnvironmentBuildError; leaves nothing half-made behind.
     """
     pulumi = obtain(next(tool for tool in TOOLS if tool.name == "pulumi"), progress).resolve()
     python = python_environment("stacks") / "bin/python"
