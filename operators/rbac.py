@@ -1,10 +1,12 @@
-"""The operator's rights, one row a reason. The tests record what it does: no more than this, and each row is used."""
+"""The rights of our programs, one row a reason. Tests record what they do: no more than this, each row used."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 from homespun.api import inference
 from homespun.api.fields import GROUP
+
+API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,22 @@ GATEWAY: Final = (
     Right("discovery.k8s.io", ("endpointslices",), ("get", "list", "watch"), "and finds the servers"),
 )
 
+PAGE: Final = (Right(GROUP, (inference.PLURAL,), ("list",), "the page shows the models"),)
+PAGE_CLUSTER: Final = (Right("", ("nodes",), ("list",), "and the machines"),)
+
 
 def role(name: str, namespace: str, rights: tuple[Right, ...]) -> dict[str, Any]:
     """The rights as a Role."""
-    rules = [
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": API_VERSION, "kind": "Role", "metadata": metadata, "rules": _rules(rights)}
+
+
+def cluster_role(name: str, rights: tuple[Right, ...]) -> dict[str, Any]:
+    """The rights, on what belongs to no namespace, as a ClusterRole."""
+    return {"apiVersion": API_VERSION, "kind": "ClusterRole", "metadata": {"name": name}, "rules": _rules(rights)}
+
+
+def _rules(rights: tuple[Right, ...]) -> list[dict[str, Any]]:
+    return [
         {"apiGroups": [right.group], "resources": list(right.resources), "verbs": list(right.verbs)} for right in rights
     ]
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from operators import pods
 from operators.children import Manifest
 from workloads.inference.config import (
     AGENT_PORT_NAME,
@@ -21,7 +22,6 @@ SERVER: Final = "inference-server"
 LABELS: Final = {"app.kubernetes.io/name": SERVER}
 GRPC_PORT: Final = 8001
 AGENT_PORT: Final = 8090
-USER: Final = 10001
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,13 @@ def deployment(namespace: str, images: Images, claims: tuple[str, ...]) -> Manif
     pod = {
         "serviceAccountName": SERVER,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pods.POD_SECURITY,
         # Triton finishes what it is computing; server.py makes it give up before this.
         "terminationGracePeriodSeconds": 30,
         "containers": [_triton(images.triton), _agent(images.serving, claims)],
         "volumes": [
             {"name": "repository", "emptyDir": {}},
-            {"name": "tmp", "emptyDir": {}},
+            pods.TMP,
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
             *({"name": _volume(claim), "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
               for claim in claims),
@@ -91,7 +85,7 @@ def deployment(namespace: str, images: Images, claims: tuple[str, ...]) -> Manif
     spec = {
         "replicas": 1,
         # The next server is up, with all models loaded, before this one goes.
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "strategy": pods.ROLLING,
         "selector": {"matchLabels": LABELS},
         "template": {"metadata": {"labels": LABELS}, "spec": pod},
     }
@@ -106,13 +100,13 @@ def _triton(image: str) -> dict[str, Any]:
         "command": ["python", "-m", "workloads.inference.server"],
         "ports": [{"name": GRPC_PORT_NAME, "containerPort": GRPC_PORT}],
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
-        "securityContext": _RESTRICTED,
-        "env": [{"name": "HOME", "value": "/tmp"}],
+        "securityContext": pods.CONTAINER_SECURITY,
+        "env": [pods.HOME],
         "startupProbe": {"grpc": {"port": GRPC_PORT}, "periodSeconds": 1, "failureThreshold": 60},
         "livenessProbe": {"grpc": {"port": GRPC_PORT}, "periodSeconds": 5, "failureThreshold": 3, "timeoutSeconds": 5},
         "volumeMounts": [
             {"name": "repository", "mountPath": "/repository"},
-            {"name": "tmp", "mountPath": "/tmp"},
+            pods.TMP_MOUNT,
             {"name": "shm", "mountPath": "/dev/shm"},
         ],
     }
@@ -127,9 +121,9 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
         "command": ["python", "-m", "workloads.inference.agent"],
         "ports": [{"name": AGENT_PORT_NAME, "containerPort": AGENT_PORT}],
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
-        "securityContext": _RESTRICTED,
+        "securityContext": pods.CONTAINER_SECURITY,
         "env": [
-            {"name": "HOME", "value": "/tmp"},
+            pods.HOME,
             {"name": "MEMORY_LIMIT", "valueFrom": limit},
             {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         ],
@@ -137,7 +131,7 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
         "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 5},
         "volumeMounts": [
             {"name": "repository", "mountPath": "/repository"},
-            {"name": "tmp", "mountPath": "/tmp"},
+            pods.TMP_MOUNT,
             *({"name": _volume(claim), "mountPath": f"/claims/{claim}", "readOnly": True} for claim in claims),
         ],
     }  # fmt: skip
@@ -146,10 +140,3 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
 def _volume(claim: str) -> str:
     """A volume's name is a label (at most 63, no dots); a claim's may hold dots."""
     return f"claim-{claim.replace('.', '-')}"[:63].rstrip("-")
-
-
-_RESTRICTED: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}

@@ -9,7 +9,12 @@ from operators import rbac
 from tests.integration.parts.kubernetes import Cluster
 
 NAMESPACE: Final = "ml"
-SUBJECTS: Final = {"operator": rbac.OPERATOR, "inference-server": rbac.SERVER, "gateway": rbac.GATEWAY}
+SUBJECTS: Final = {
+    "operator": rbac.OPERATOR,
+    "inference-server": rbac.SERVER,
+    "gateway": rbac.GATEWAY,
+    "page": rbac.PAGE,
+}
 """Users by client certificate, each with the rights of the table and no more."""
 
 

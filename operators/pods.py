@@ -1,0 +1,27 @@
+"""What every pod of ours carries: the restricted Pod Security Standard, and nothing of the machine.
+
+https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+"""
+
+from typing import Any, Final
+
+USER: Final = 10001
+"""The user and the group that all our containers run as; a claim's folder gets the group by fsGroup."""
+POD_SECURITY: Final[dict[str, Any]] = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY: Final[dict[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+TMP: Final[dict[str, Any]] = {"name": "tmp", "emptyDir": {}}
+TMP_MOUNT: Final[dict[str, Any]] = {"name": "tmp", "mountPath": "/tmp"}
+HOME: Final[dict[str, Any]] = {"name": "HOME", "value": "/tmp"}
+"""Libraries that insist on a home find the one place that can be written to."""
+ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+"""The next pod is ready before the present one goes."""

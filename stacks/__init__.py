@@ -1,0 +1,1 @@
+"""What exists: Pulumi components and dynamic resources."""

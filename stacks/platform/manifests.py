@@ -1,0 +1,222 @@
+"""What the platform stack puts on a cluster: pure builders, so that tests can read all of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from homespun.api.crd import KINDS, definition
+from operators import pods, rbac
+from operators.children import Manifest
+from operators.inference.manifests import SERVER
+
+SYSTEM: Final = "homespun-system"
+"""The platform's own namespace."""
+OPERATOR: Final = "homespun-operator"
+GATEWAY: Final = "inference-gateway"
+PAGE: Final = "page"
+MODELS: Final = "models"
+"""The claim that models are copied into."""
+PORT: Final = 8080
+
+
+@dataclass(frozen=True)
+class LocalVolume:
+    """A folder of a machine that holds the claim."""
+
+    node: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What differs between one cluster and another."""
+
+    namespace: str
+    """Where users' objects and their children are."""
+    address: str
+    """Where clients reach the cluster's node ports."""
+    operator_image: str
+    serving_image: str
+    triton_image: str
+    gateway_port: int = 30080
+    page_port: int = 30081
+    models_size: str = "5Gi"
+    models_volume: LocalVolume | None = None
+    """None: the cluster's own default storage class provides it."""
+    pull_policy: str = field(default="IfNotPresent")
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's address for clients."""
+        return f"http://{self.address}:{self.gateway_port}"
+
+    @property
+    def page_url(self) -> str:
+        """The page's address."""
+        return f"http://{self.address}:{self.page_port}"
+
+
+def manifests(platform: Platform) -> list[Manifest]:
+    """All objects, in an order in which each finds what it needs."""
+    return [
+        _namespace(platform.namespace),
+        _namespace(SYSTEM),
+        *(definition(kind) for kind in KINDS),
+        *_rights(platform.namespace),
+        *_models(platform),
+        *_operator(platform),
+        *_gateway(platform),
+        *_page(platform),
+    ]
+
+
+def _namespace(name: str) -> Manifest:
+    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _rights(namespace: str) -> Iterable[Manifest]:
+    for name, home, rights in (
+        (OPERATOR, SYSTEM, rbac.OPERATOR),
+        (GATEWAY, SYSTEM, rbac.GATEWAY),
+        (PAGE, SYSTEM, rbac.PAGE),
+        (SERVER, namespace, rbac.SERVER),
+    ):
+        yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": home}}
+        yield rbac.role(name, namespace, rights)
+        yield _binding("Role", name, namespace, home)
+    yield rbac.cluster_role(PAGE, rbac.PAGE_CLUSTER)
+    yield _binding("ClusterRole", PAGE, None, SYSTEM)
+
+
+def _binding(kind: str, name: str, namespace: str | None, home: str) -> Manifest:
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": f"{kind}Binding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
+    }
+
+
+def _models(platform: Platform) -> Iterable[Manifest]:
+    """The claim `models`, and on a machine of ours the volume for it: a folder there."""
+    access, size = ["ReadWriteOnce"], {"storage": platform.models_size}
+    claim: Manifest = {"accessModes": access, "resources": {"requests": size}}
+    if platform.models_volume is not None:
+        claim["storageClassName"] = ""
+        node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.models_volume.node]}
+        yield {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"{platform.namespace}-{MODELS}"},
+            "spec": {
+                "capacity": size,
+                "accessModes": access,
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": "",
+                # Binds at once and to nothing else; a volumeName in the claim would take seconds.
+                "claimRef": {"namespace": platform.namespace, "name": MODELS},
+                "local": {"path": platform.models_volume.path},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [node]}]}},
+            },
+        }
+    metadata = {"name": MODELS, "namespace": platform.namespace}
+    yield {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim}
+
+
+def _operator(platform: Platform) -> Iterable[Manifest]:
+    command = [
+        "python", "-m", "operators.main",
+        f"--namespace={platform.namespace}",
+        f"--gateway=http://{GATEWAY}.{SYSTEM}.svc",
+        f"--url={platform.gateway_url}",
+        f"--triton-image={platform.triton_image}",
+        f"--serving-image={platform.serving_image}",
+    ]  # fmt: skip
+    yield _deployment(
+        OPERATOR,
+        platform,
+        platform.operator_image,
+        command,
+        {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
+        ready=None,  # nobody calls it
+        replace=True,  # two operators would take turns undoing nothing, but would cost twice
+    )
+
+
+def _gateway(platform: Platform) -> Iterable[Manifest]:
+    command = ["python", "-m", "workloads.inference.gateway", f"--namespace={platform.namespace}"]
+    resources = {"requests": {"cpu": "100m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
+    yield _deployment(GATEWAY, platform, platform.serving_image, command, resources, ready="/readyz")
+    yield _service(GATEWAY, platform.gateway_port)
+
+
+def _page(platform: Platform) -> Iterable[Manifest]:
+    command = [
+        "python", "-m", "workloads.pages",
+        f"--namespace={platform.namespace}",
+        f"--gateway=http://{GATEWAY}.{SYSTEM}.svc",
+        "--papers=/opt/homespun/examples/papers.jsonl",
+    ]  # fmt: skip
+    resources = {"requests": {"cpu": "25m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+    yield _deployment(PAGE, platform, platform.serving_image, command, resources, ready="/healthz")
+    yield _service(PAGE, platform.page_port)
+
+
+def _service(name: str, node_port: int) -> Manifest:
+    spec = {
+        "type": "NodePort",
+        "selector": {"app.kubernetes.io/name": name},
+        "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": node_port}],
+    }
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec}
+
+
+def _deployment(
+    name: str,
+    platform: Platform,
+    image: str,
+    command: list[str],
+    resources: dict[str, Any],
+    *,
+    ready: str | None,
+    replace: bool = False,
+) -> Manifest:
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "pulumi"}
+    container: dict[str, Any] = {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": platform.pull_policy,
+        "command": command,
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "resources": resources,
+        "securityContext": pods.CONTAINER_SECURITY,
+        "env": [pods.HOME],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "http"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+        "startupProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 60},
+        "volumeMounts": [pods.TMP_MOUNT],
+    }
+    if ready is not None:
+        container["readinessProbe"] = {"httpGet": {"path": ready, "port": "http"}, "periodSeconds": 2}
+    pod = {
+        "serviceAccountName": name,
+        "enableServiceLinks": False,
+        "securityContext": pods.POD_SECURITY,
+        "containers": [container],
+        "volumes": [pods.TMP],
+    }
+    spec = {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"} if replace else pods.ROLLING,
+        "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }  # fmt: skip
+    metadata = {"name": name, "namespace": SYSTEM, "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}

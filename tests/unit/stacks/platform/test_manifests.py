@@ -1,0 +1,59 @@
+"""The platform's objects keep to our policy, and name what they need."""
+
+from dataclasses import replace
+
+import pytest
+
+from operators.children import Manifest
+from stacks.platform.manifests import LocalVolume, Platform, manifests
+from tests.policy import violations
+
+PLATFORM = Platform(
+    namespace="ml",
+    address="198.51.100.2",
+    operator_image="localhost/homespun-operator:1",
+    serving_image="localhost/homespun-serving:2",
+    triton_image="localhost/homespun-triton:3",
+    models_volume=LocalVolume("m0", "/var/lib/homespun/volumes/models"),
+)
+
+
+def names(rendered: list[Manifest]) -> set[str]:
+    return {f"{manifest['kind']}/{manifest['metadata']['name']}" for manifest in rendered}
+
+
+@pytest.mark.parametrize("manifest", manifests(PLATFORM), ids=lambda m: f"{m['kind']}/{m['metadata']['name']}")
+def test_an_object_keeps_to_the_policy(manifest: Manifest) -> None:
+    assert violations(manifest) == []
+
+
+def test_every_service_account_that_a_pod_names_is_made() -> None:
+    rendered = manifests(PLATFORM)
+    for manifest in rendered:
+        if manifest["kind"] == "Deployment":
+            assert f"ServiceAccount/{manifest['spec']['template']['spec']['serviceAccountName']}" in names(rendered)
+
+
+def test_a_machine_of_ours_holds_the_models_in_a_folder_that_only_their_claim_can_have() -> None:
+    volume = next(manifest for manifest in manifests(PLATFORM) if manifest["kind"] == "PersistentVolume")
+    assert volume["spec"]["claimRef"] == {"namespace": "ml", "name": "models"}
+    assert volume["spec"]["local"]["path"] == "/var/lib/homespun/volumes/models"
+
+
+def test_a_given_cluster_provides_the_models_volume_itself() -> None:
+    rendered = manifests(replace(PLATFORM, models_volume=None))
+    assert "PersistentVolume/ml-models" not in names(rendered)
+    claim = next(manifest for manifest in rendered if manifest["kind"] == "PersistentVolumeClaim")
+    assert "storageClassName" not in claim["spec"]
+
+
+def test_both_namespaces_are_restricted() -> None:
+    for manifest in manifests(PLATFORM):
+        if manifest["kind"] == "Namespace":
+            assert manifest["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_nobody_but_the_operator_may_write() -> None:
+    for manifest in manifests(PLATFORM):
+        if manifest["kind"] in ("Role", "ClusterRole") and manifest["metadata"]["name"] != "homespun-operator":
+            assert all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in manifest["rules"])
