@@ -14,5 +14,5 @@ def child(manifest: Manifest, kind: str, owners: Iterable[Manifest]) -> Manifest
     """The manifest, labelled as a child of `kind` and owned by `owners`: gone when the last of them is."""
     metadata = dict(manifest["metadata"])
     metadata["labels"] = {**metadata.get("labels", {}), **MANAGED_BY, KIND_LABEL: kind}
-    metadata["ownerReferences"] = list(owners)
+    metadata["ownerReferences"] = list(owners)  # server-side apply takes away an owner that is no longer named
     return {**manifest, "metadata": metadata}

@@ -36,22 +36,25 @@ async def _run(arguments: argparse.Namespace) -> None:
         reconciler = Reconciler(client, http, arguments.gateway, arguments.url or arguments.gateway, images)
         queue: Queue[str] = Queue(reconciler.reconcile)
         queue.add(arguments.namespace)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(queue.run())
-            group.create_task(
-                kopf.operator(
-                    registry=handlers(queue),
-                    settings=settings(),
-                    namespaces=[arguments.namespace],
-                    standalone=True,
-                    liveness_endpoint=f"http://0.0.0.0:{arguments.health_port}/healthz",
-                )
+        worker = asyncio.create_task(queue.run())
+        try:
+            await kopf.operator(  # until SIGTERM
+                registry=handlers(queue),
+                settings=settings(),
+                namespaces=[arguments.namespace],
+                standalone=True,
+                liveness_endpoint=f"http://0.0.0.0:{arguments.health_port}/healthz",
             )
+        finally:
+            worker.cancel()
 
 
 def handlers(queue: Queue[str]) -> kopf.OperatorRegistry:
     """Whatever happens to an object, a child or a declared token: look at its namespace again."""
     registry = kopf.OperatorRegistry()
+    # A pod's service account, or the kubeconfig of whoever runs it by hand: lightkube looks in the same order.
+    kopf.on.login(registry=registry)(kopf.login_with_service_account)
+    kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
 
     async def changed(namespace: str | None, **_: Any) -> None:
         if namespace:

@@ -63,7 +63,7 @@ class Reconciler:
         documents = [item async for item in self.client.list(InferenceModel, namespace=namespace)]
         objects = tuple(_object(document) for document in documents)
         if not objects:
-            await apply.prune(self.client, namespace, KIND, CHILDREN, ())
+            await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], ())
             return None
         probe_token = await self._probe_token(namespace)
         observed = plan.Observed(
@@ -125,8 +125,14 @@ class Reconciler:
             manifests.service(namespace),
             manifests.deployment(namespace, self.images, plan.claims(config)),
         ]
-        owners = [_owner(item) for item in observed.objects]
-        await apply.apply(self.client, [child(manifest, KIND, owners) for manifest in wanted])
+        await self._apply(namespace, wanted, observed.objects)
+
+    async def _apply(self, namespace: str, wanted: list[Manifest], objects: tuple[plan.Object, ...]) -> None:
+        """Apply the children. All go with the last object but the configuration: that one then says 'no models',
+        since to those who follow it a deletion could as well be an accident."""
+        owners = [_owner(item) for item in objects]
+        owned = [child(manifest, KIND, () if manifest["kind"] == "ConfigMap" else owners) for manifest in wanted]
+        await apply.apply(self.client, owned)
         await apply.prune(self.client, namespace, KIND, CHILDREN, wanted)
 
     async def _placements(self, probe_token: str) -> tuple[Placement, ...] | None:

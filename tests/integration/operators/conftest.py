@@ -1,0 +1,25 @@
+"""The operator, and the objects that it is given."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.operators.objects import delete_all
+from tests.integration.parts import operator
+from tests.integration.parts.kubernetes import Cluster
+from tests.integration.parts.process import Process
+
+
+@pytest.fixture(scope="session")
+def running_operator(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = operator.start(cluster, tmp_path_factory.mktemp("operator"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def no_models(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """Each test starts and ends without models."""
+    delete_all(cluster)
+    yield
+    delete_all(cluster)
