@@ -26,16 +26,17 @@ class Server:
 
 
 def from_slices(slices: Iterable[Any]) -> tuple[Server, ...]:
-    """The servers in EndpointSlices (of lightkube). One that is not ready, or is on its way out, is left out."""
-    found = set()
+    """The servers in EndpointSlices (of lightkube): all that are ready; of those on their way out only if none stays."""
+    staying, leaving = set(), set()
     for piece in slices:
         ports = tuple(sorted((port.name or "", port.port) for port in piece.ports or () if port.port))
         for endpoint in piece.endpoints or ():
-            # An unknown condition is to be read as ready, says the API.
-            if endpoint.conditions and endpoint.conditions.ready is False:
+            conditions = endpoint.conditions
+            if conditions and conditions.ready is False:  # unknown is to be read as ready, says the API
                 continue
-            found.update(Server(address, ports) for address in endpoint.addresses)
-    return tuple(sorted(found))
+            group = leaving if conditions and conditions.terminating else staying
+            group.update(Server(address, ports) for address in endpoint.addresses)
+    return tuple(sorted(staying or leaving))
 
 
 def render(servers: tuple[Server, ...]) -> str:

@@ -62,6 +62,8 @@ class Repository:
         """Make the trees and drop what an interrupted write left."""
         for tree in (self.models, self._fetched):
             tree.mkdir(parents=True, exist_ok=True)
+        for gone in self._fetched.glob("*/*.gone"):
+            shutil.rmtree(gone, ignore_errors=True)
 
     def landing(self, model: str, version: int) -> Path:
         """Where a fetch of this version may write; what is in it counts for nothing until `land`."""
@@ -124,11 +126,18 @@ class Repository:
 
     def discard(self, model: str, version: int) -> None:
         """Remove a version's files, in whichever tree, and what was begun of it."""
-        for path in (self._place(model, version), self.landing(model, version)):
+        place, gone = self._place(model, version), self._fetched / model / f"{version}.gone"
+        if place.exists():
+            # A folder that is half removed must not pass for a fetched one after a crash.
+            gone.parent.mkdir(exist_ok=True)
+            os.replace(place, gone)
+        for path in (gone, self.landing(model, version)):
             shutil.rmtree(path, ignore_errors=True)
 
     def discard_model(self, model: str) -> None:
         """Remove all of a model."""
+        for version in self.fetched().get(model, frozenset()):
+            self.discard(model, version)
         for tree in (self.models, self._fetched):
             shutil.rmtree(tree / model, ignore_errors=True)
 

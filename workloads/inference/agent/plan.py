@@ -1,6 +1,7 @@
 """What an agent does next, and what it reports: a pure function of the configuration and of what is there.
 
-One action a model at a time (fetches apart), so that what a load says is about the one revision that it brought.
+One action a model at a time (fetches apart), so that what a load says is about the one revision that it brought; one
+load at a time in all, so that an engine that dies of one is not held against another.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from workloads.inference.config import Config, Failure, Model, Placement, Revisi
 LINGER_SECONDS: Final = 5.0
 """How long a loaded version outlives its mention in the configuration: by then all gateways ask for another."""
 BACKOFF_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-NEVER: Final = float("inf")
+HOLD_SECONDS: Final = 900.0
+"""The wait after a load that took the engine down with it twice: each further try costs all other models an outage."""
 BASE_BYTES: Final = 160 * 2**20
 WEIGHTS_FACTOR: Final = 3
 """Memory of a loaded version: what its process takes without weights, and times the size of its files. Measured with
@@ -32,7 +34,7 @@ class Trouble:
     message: str
     attempts: int
     retry_at: float
-    """On the clock of Observed.now; NEVER: not before the declaration changes."""
+    """On the clock of Observed.now. A change of the declaration does not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Observed:
     troubles: Mapping[Key, Trouble] = field(default_factory=dict)
     fetching: frozenset[Held] = frozenset()
     busy: Mapping[str, int] = field(default_factory=dict)
-    """Models that an action is at work on, with the version that it brings (0: none)."""
+    """Models that an action is at work on, with the version that it loads (0: none)."""
     unwanted_since: Mapping[Held, float] = field(default_factory=dict)
     """Since when a version is here without being in the configuration."""
     loads: Mapping[Key, int] = field(default_factory=dict)
@@ -116,15 +118,16 @@ Action = Fetch | Load | Reload | Heal | Retire | Remove
 
 def plan(config: Config, observed: Observed) -> tuple[tuple[Action, ...], tuple[Placement, ...]]:
     """The actions to begin now, and the placements to report."""
-    actions: list[Action] = []
-    placements: list[Placement] = []
-    for model in config.models:
-        actions.extend(_fetches(model, observed))
-        if observed.engine is not None and model.name not in observed.busy:
-            step = _next_step(model, observed)
-            actions.extend([step] if step else [])
-        placements.extend(_placement(model, revision, observed) for revision in model.revisions)
+    actions: list[Action] = [fetch for model in config.models for fetch in _fetches(model, observed)]
+    if observed.engine is not None:
+        free = [model for model in config.models if model.name not in observed.busy]
+        steps = [step for model in free if (step := _next_step(model, observed))]
+        loads = [step for step in steps if isinstance(step, Load)]
+        actions.extend(step for step in steps if not isinstance(step, Load))
+        if loads and not any(observed.busy.values()):
+            actions.append(min(loads, key=lambda load: load.revision.digest != load.model.active))
     actions.extend(_removals(config, observed))
+    placements = (_placement(model, revision, observed) for model in config.models for revision in model.revisions)
     return tuple(actions), tuple(placements)
 
 
@@ -161,7 +164,7 @@ def _next_step(model: Model, observed: Observed) -> Action | None:
         if _due(model, revision, observed) and not _too_large(model, revision, observed):
             return Load(model, revision, keep=ready)
     wanted = frozenset(revision.version for revision in model.revisions)
-    if model.name in observed.outdated and ready & wanted:
+    if model.name in observed.outdated and ready & wanted and _due(model, _active_first(model)[0], observed):
         return Reload(model)
     leaving = sorted((ready | fetched | observed.written.get(model.name, frozenset())) - wanted)
     return next((Retire(model.name, version) for version in leaving if _gone(model.name, version, observed)), None)
