@@ -43,8 +43,9 @@ async def follow_config_map(client: AsyncClient, name: str, key: str, offer: Off
     """
 
     async def watch() -> None:
-        fields = {"metadata.name": name}
-        async for event, found in client.watch(ConfigMap, fields=fields, server_timeout=WATCH_SECONDS):
+        fields: Any = {"metadata.name": name}
+        events = client.watch(ConfigMap, namespace=client.namespace, fields=fields, server_timeout=WATCH_SECONDS)
+        async for event, found in events:
             if event in ("ADDED", "MODIFIED") and key in (found.data or {}):
                 offer((found.data or {})[key])
 
@@ -61,7 +62,13 @@ async def follow_service(client: AsyncClient, name: str, offer: Offered) -> None
         slices = {piece.metadata.name: piece async for piece in listed if piece.metadata}
         offer(servers.render(servers.from_slices(slices.values())))
         version = listed.resourceVersion
-        events = client.watch(EndpointSlice, labels=labels, server_timeout=WATCH_SECONDS, resource_version=version)
+        events = client.watch(
+            EndpointSlice,
+            namespace=client.namespace,
+            labels=labels,
+            server_timeout=WATCH_SECONDS,
+            resource_version=version,
+        )
         async for event, piece in events:
             assert piece.metadata
             if event == "DELETED":

@@ -26,8 +26,9 @@ class Server:
 
 
 def from_slices(slices: Iterable[Any]) -> tuple[Server, ...]:
-    """The servers in EndpointSlices (of lightkube): all that are ready; of those on their way out only if none stays."""
-    staying, leaving = set(), set()
+    """The servers in EndpointSlices (lightkube's): all that are ready, and those on their way out if none stays."""
+    staying: set[Server] = set()
+    leaving: set[Server] = set()
     for piece in slices:
         ports = tuple(sorted((port.name or "", port.port) for port in piece.ports or () if port.port))
         for endpoint in piece.endpoints or ():

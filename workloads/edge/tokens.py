@@ -16,7 +16,8 @@ def bearer(authorization: str) -> str:
 def matches(token: str, hashes: Iterable[str]) -> bool:
     """Whether the token is one of these (sha256, hex). All are compared, each in constant time."""
     given = hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
-    return any([hmac.compare_digest(given, known) for known in hashes])
+    matched = [hmac.compare_digest(given, known) for known in hashes]
+    return any(matched)
 
 
 def check(token: str, allowed: Iterable[str], others: Iterable[str]) -> None:

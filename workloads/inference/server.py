@@ -31,7 +31,9 @@ class ServerError(Exception):
     """The environment does not hold what the server needs; the message says what."""
 
 
-def command(server: Path, backends: Path, repository: Path, grpc: tuple[str, int], http_port: int, key: str) -> list[str]:
+def command(
+    *, server: Path, backends: Path, repository: Path, grpc: tuple[str, int], http_port: int, key: str
+) -> list[str]:
     """The command line. `key` unlocks LOCKED on the gRPC port; control comes over HTTP on the loopback alone."""
     return [
         str(server / "bin/tritonserver"),
@@ -75,7 +77,9 @@ def link_backend(server: Path, folder: Path) -> Path:
     (folder / "python").mkdir(parents=True)
     for part in [*parts, stub]:
         if not part.is_file():
-            raise ServerError(f"nvidia-pytriton: expected {part.name} for Python {sys.version.split()[0]} in {part.parent}")
+            raise ServerError(
+                f"nvidia-pytriton: expected {part.name} for Python {sys.version.split()[0]} in {part.parent}"
+            )
         (folder / "python" / part.name).symlink_to(part)
     return folder
 
@@ -103,9 +107,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))
     # Nobody keeps the key: what it locks stays locked on this port.
     line = command(
-        server, backends, arguments.repository, (arguments.grpc_address, arguments.grpc_port), arguments.http_port,
-        secrets.token_urlsafe(32),
-    )  # fmt: skip
+        server=server,
+        backends=backends,
+        repository=arguments.repository,
+        grpc=(arguments.grpc_address, arguments.grpc_port),
+        http_port=arguments.http_port,
+        key=secrets.token_urlsafe(32),
+    )
     os.execve(line[0], line, environment(site, dict(os.environ)))  # noqa: S606
 
 

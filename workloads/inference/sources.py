@@ -72,7 +72,9 @@ def fetch(revision: Revision, landing: Path, claims: Path, token: str | None) ->
         else:
             raise InvalidSource(f"source {revision.uri}: expected pvc:// or hf://")
     except OSError as error:
-        raise FetchFailed(f"source {revision.uri}: {os.strerror(error.errno) if error.errno else 'I/O error'}") from error
+        raise FetchFailed(
+            f"source {revision.uri}: {os.strerror(error.errno) if error.errno else 'I/O error'}"
+        ) from error
 
 
 def needed(path: str) -> bool:
@@ -102,7 +104,7 @@ def _within(path: Path, claim: Path, rest: str) -> None:
 
 def _fetch_claim(rest: str, expected: str, weights: Path, claims: Path) -> None:
     folder = claim_folder(rest, claims)
-    claim = claims / rest.split("/")[0]
+    claim = claims / rest.split("/", maxsplit=1)[0]
     shutil.rmtree(weights, ignore_errors=True)
     weights.mkdir(parents=True)
     sums = {}

@@ -22,12 +22,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workloads.inference.agent", description=__doc__)
     parser.add_argument("--host", default="0.0.0.0")  # noqa: S104
     parser.add_argument("--port", type=int, default=8090)
-    parser.add_argument("--root", type=Path, default=Path("/repository"), help="shared with Triton, which sees ROOT/models")
+    parser.add_argument(
+        "--root", type=Path, default=Path("/repository"), help="shared with Triton, which sees ROOT/models"
+    )
     parser.add_argument("--claims", type=Path, default=Path("/claims"), help="the mounted claims, by name")
     parser.add_argument("--state", type=Path, default=Path("/tmp/agent"), help="the last good configuration")
     parser.add_argument("--triton", default="http://127.0.0.1:8000", help="Triton's HTTP port")
-    parser.add_argument("--namespace", default=environment.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig")
-    parser.add_argument("--memory-limit", type=int, default=int(environment.get("MEMORY_LIMIT") or 0), help="$MEMORY_LIMIT: bytes that Triton may take; 0: no limit")
+    parser.add_argument(
+        "--namespace", default=environment.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig"
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=int,
+        default=int(environment.get("MEMORY_LIMIT") or 0),
+        help="$MEMORY_LIMIT: bytes that Triton may take; 0: no limit",
+    )
     parser.add_argument("--standalone", action="store_true", help="no API server: follow STATE/config.json")
     arguments = parser.parse_args()
 
@@ -42,7 +51,12 @@ def main() -> None:
         return await cluster.read_secret(client, config.SOURCES_SECRET, model) if client else None
 
     agent = Agent(
-        kept, Repository(arguments.root), Triton(arguments.triton), arguments.claims, token_of, arguments.memory_limit
+        config=kept,
+        repository=Repository(arguments.root),
+        triton=Triton(arguments.triton),
+        claims=arguments.claims,
+        token_of=token_of,
+        memory_limit=arguments.memory_limit,
     )
     if client:
         follow = cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer)

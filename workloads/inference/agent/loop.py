@@ -13,7 +13,19 @@ from workloads.edge.cluster import Unreachable
 from workloads.edge.kept import Kept
 from workloads.inference import sources
 from workloads.inference.agent import plan
-from workloads.inference.agent.plan import Action, Fetch, Heal, Held, Key, Load, Observed, Reload, Remove, Retire, Trouble
+from workloads.inference.agent.plan import (
+    Action,
+    Fetch,
+    Heal,
+    Held,
+    Key,
+    Load,
+    Observed,
+    Reload,
+    Remove,
+    Retire,
+    Trouble,
+)
 from workloads.inference.agent.triton import DeadProcess, Gone, InvalidModel, Triton, TritonError
 from workloads.inference.config import Config, Failure, Model, Placement, Revision
 from workloads.inference.repository import Repository, render_config
@@ -31,6 +43,7 @@ class Agent:
 
     def __init__(
         self,
+        *,
         config: Kept[Config],
         repository: Repository,
         triton: Triton,
@@ -208,7 +221,7 @@ class Agent:
         try:
             await self._triton.load(model.name)
             if version not in (await self._triton.ready()).get(model.name, ()):
-                raise TritonError("the engine took the load and does not serve the version")  # noqa: TRY301
+                raise TritonError("the engine took the load and does not serve the version")
         except Gone:
             message = f"model {model.name}: the engine ended while it loaded this; is its memory limit too low?"
             self._fail(key, Failure.LOAD_FAILED, message, hold=True)
@@ -311,7 +324,11 @@ class Agent:
     def _key(self, held: Held) -> Key | None:
         model = self._models.get(held[0])
         return next(
-            ((held[0], revision.digest) for revision in (model.revisions if model else ()) if revision.version == held[1]),
+            (
+                (held[0], revision.digest)
+                for revision in (model.revisions if model else ())
+                if revision.version == held[1]
+            ),
             None,
         )
 

@@ -74,9 +74,16 @@ def read_layout(folder: Path) -> Layout:
 
 def _read_poolings(folder: Path, name: str) -> tuple[str, ...]:
     config = _read(folder, name, dict)
-    wanted = tuple(key.removeprefix("pooling_mode_") for key, on in config.items() if key.startswith("pooling_mode_") and on)
+    wanted = tuple(
+        key.removeprefix("pooling_mode_") for key, on in config.items() if key.startswith("pooling_mode_") and on
+    )
     if isinstance(config.get("pooling_mode"), str):  # the newer form: one name
-        newer = {"cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens", "mean_sqrt_len_tokens": "mean_sqrt_len_tokens"}
+        newer = {
+            "cls": "cls_token",
+            "max": "max_tokens",
+            "mean": "mean_tokens",
+            "mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+        }
         wanted = (newer.get(config["pooling_mode"], config["pooling_mode"]),)
     if unknown := [mode for mode in wanted if mode not in POOLINGS]:
         raise InvalidModel(f"{name}: expected one of {', '.join(POOLINGS)}, got {', '.join(unknown)}")
@@ -113,13 +120,15 @@ def pool(vectors: Floats, mask: Integers, poolings: tuple[str, ...]) -> Floats:
             pooled.append((vectors * weights).sum(axis=1) / count)
         else:
             pooled.append((vectors * weights).sum(axis=1) / np.sqrt(count))
-    return np.concatenate(pooled, axis=1).astype(np.float32)
+    joined: Floats = np.concatenate(pooled, axis=1).astype(np.float32)
+    return joined
 
 
 def unit(vectors: Floats) -> Floats:
     """Each row at length 1; a row of zeros stays."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    scaled: Floats = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled
 
 
 def runs(lengths: list[int], max_tokens: int = MAX_TOKENS_A_RUN) -> list[list[int]]:
@@ -170,7 +179,9 @@ class Embedder:
         encodings = self._tokenizer.encode_batch(texts)
         seen = [len(encoding.ids) for encoding in encodings]
         # What was cut off stands in further encodings, each with the special tokens again.
-        whole = [n + sum(len(o.ids) - self._special for o in e.overflowing) for n, e in zip(seen, encodings, strict=True)]
+        whole = [
+            n + sum(len(o.ids) - self._special for o in e.overflowing) for n, e in zip(seen, encodings, strict=True)
+        ]
         embeddings: dict[int, Floats] = {}
         for indices in runs(seen):
             vectors = self._run([encodings[index] for index in indices])

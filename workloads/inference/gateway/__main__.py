@@ -19,14 +19,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workloads.inference.gateway", description=__doc__)
     parser.add_argument("--host", default="0.0.0.0")  # noqa: S104
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--state", type=Path, default=Path("/tmp/gateway"), help="the last good configuration and servers")
-    parser.add_argument("--namespace", default=os.environ.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig")
-    parser.add_argument("--standalone", action="store_true", help="no API server: follow STATE/config.json and STATE/servers.json")
+    parser.add_argument(
+        "--state", type=Path, default=Path("/tmp/gateway"), help="the last good configuration and servers"
+    )
+    parser.add_argument(
+        "--namespace", default=os.environ.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig"
+    )
+    parser.add_argument(
+        "--standalone", action="store_true", help="no API server: follow STATE/config.json and STATE/servers.json"
+    )
     arguments = parser.parse_args()
 
     logs.setup()
     kept = Kept(arguments.state / "config.json", config.parse, config.Config(), config.ConfigError)
-    found = Kept(arguments.state / "servers.json", servers.parse, (), servers.ServersError)
+    nobody: tuple[servers.Server, ...] = ()
+    found = Kept(arguments.state / "servers.json", servers.parse, nobody, servers.ServersError)
     if arguments.standalone:
         follow = [kept.follow_file(), found.follow_file()]
     else:

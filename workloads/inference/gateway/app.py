@@ -1,13 +1,13 @@
 """The gateway's routes.
 
-    POST /models/{id}                        the model's task; an id may hold a slash
-    POST /models/{id}/pipeline/{task}
-    POST /pipeline/{task}/{id}
-    POST /hf-inference/models/…              the same, as Hugging Face's router has it
-    GET  /status/{id}                        Loaded, Loadable or TooBig, as the Inference API says it
-    GET  /models                             what there is: id, task, state
-    GET  /-/state                            what all agents report; for the operator, with its own token
-    GET  /healthz  /readyz
+POST /models/{id}                        the model's task; an id may hold a slash
+POST /models/{id}/pipeline/{task}
+POST /pipeline/{task}/{id}
+POST /hf-inference/models/…              the same, as Hugging Face's router has it
+GET  /status/{id}                        Loaded, Loadable or TooBig, as the Inference API says it
+GET  /models                             what there is: id, task, state
+GET  /-/state                            what all agents report; for the operator, with its own token
+GET  /healthz  /readyz
 """
 
 import asyncio

@@ -92,7 +92,8 @@ def refuse_too_long(query: Query, tokens: npt.NDArray[np.int32]) -> None:
 def unit(vectors: Floats) -> Floats:
     """Each row at length 1; a row of zeros stays."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    scaled: Floats = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled
 
 
 def cosine(source: Floats, others: Floats) -> Floats:
