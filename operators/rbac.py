@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from homespun.api import inference
 from homespun.api.fields import GROUP
+from workloads.inference.config import CONFIG_MAP, SOURCES_SECRET
 
 API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 
@@ -17,6 +18,8 @@ class Right:
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     why: str
+    names: tuple[str, ...] = ()
+    """Only the objects of these names; empty: all. list and watch then need a field selector on the name."""
 
 
 OPERATOR: Final = (
@@ -28,15 +31,13 @@ OPERATOR: Final = (
 )  # fmt: skip
 
 SERVER: Final = (
-    Right("", ("configmaps",), ("get", "list", "watch"), "the agent follows its configuration"),
-    Right("", ("secrets",), ("get", "list", "watch"), "the agent fetches private sources with the hub's tokens"),
+    Right("", ("configmaps",), ("list", "watch"), "the agent follows its configuration", (CONFIG_MAP,)),
+    Right("", ("secrets",), ("get",), "and fetches private sources with the hub's tokens", (SOURCES_SECRET,)),
 )
-
 GATEWAY: Final = (
-    Right("", ("configmaps",), ("get", "list", "watch"), "the gateway follows its configuration"),
-    Right("discovery.k8s.io", ("endpointslices",), ("get", "list", "watch"), "and finds the servers"),
+    Right("", ("configmaps",), ("list", "watch"), "the gateway follows its configuration", (CONFIG_MAP,)),
+    Right("discovery.k8s.io", ("endpointslices",), ("list", "watch"), "and finds the servers"),
 )
-
 PAGE: Final = (Right(GROUP, (inference.PLURAL,), ("list",), "the page shows the models"),)
 PAGE_CLUSTER: Final = (Right("", ("nodes",), ("list",), "and the machines"),)
 
@@ -54,5 +55,7 @@ def cluster_role(name: str, rights: tuple[Right, ...]) -> dict[str, Any]:
 
 def _rules(rights: tuple[Right, ...]) -> list[dict[str, Any]]:
     return [
-        {"apiGroups": [right.group], "resources": list(right.resources), "verbs": list(right.verbs)} for right in rights
+        {"apiGroups": [right.group], "resources": list(right.resources), "verbs": list(right.verbs)}
+        | ({"resourceNames": list(right.names)} if right.names else {})
+        for right in rights
     ]

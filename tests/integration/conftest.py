@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.parts import kubernetes
 from tests.integration.parts import namespace as ml
+from tests.integration.parts import serving as data_plane
 
 HOST_ADDRESS: Final = "192.0.2.10"
 """An address of ours that is not loopback (RFC 5737): Kubernetes takes no loopback address as an endpoint."""
@@ -35,3 +36,13 @@ def namespace(cluster: kubernetes.Cluster) -> str:
     """The namespace of users' objects, with CRDs and roles."""
     ml.prepare(cluster)
     return ml.NAMESPACE
+
+
+@pytest.fixture(scope="session")
+def serving(
+    cluster: kubernetes.Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[data_plane.Serving]:
+    """Triton, its agent and a gateway, with MiniLM's real weights in the claim `models`."""
+    running = data_plane.start(cluster, tmp_path_factory.mktemp("serving"), HOST_ADDRESS)
+    yield running
+    running.stop()

@@ -82,6 +82,7 @@ class Gateway:
             "x-compute-time": f"{seconds:.3f}",
             "x-compute-type": COMPUTE_TYPE,
             "x-compute-tokens": str(int(counts[:, 1].sum())),
+            "x-model-revision": revision.digest,  # embeddings of two revisions must not be compared
         }
         return Response(content, media_type="application/json", headers=headers)
 
