@@ -19,23 +19,25 @@ class Right:
     verbs: tuple[str, ...]
     why: str
     names: tuple[str, ...] = ()
-    """Only the objects of these names; empty: all. list and watch then need a field selector on the name."""
+    """Only the objects of these names; empty: all. A watch then needs a field selector on the name."""
 
 
 OPERATOR: Final = (
     Right(GROUP, (inference.PLURAL,), ("list", "watch"), "follow what is declared"),
     Right(GROUP, (f"{inference.PLURAL}/status",), ("patch",), "show what is observed"),
-    Right("", ("configmaps", "secrets", "services"), ("get", "list", "watch", "create", "patch", "delete"),
-          "children, by server-side apply, and the declared tokens"),
+    Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
+    Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
+    Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the inference servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the inference servers"),
+
 )  # fmt: skip
 
 SERVER: Final = (
-    Right("", ("configmaps",), ("list", "watch"), "the agent follows its configuration", (CONFIG_MAP,)),
+    Right("", ("configmaps",), ("watch",), "the agent follows its configuration", (CONFIG_MAP,)),
     Right("", ("secrets",), ("get",), "and fetches private sources with the hub's tokens", (SOURCES_SECRET,)),
 )
 GATEWAY: Final = (
-    Right("", ("configmaps",), ("list", "watch"), "the gateway follows its configuration", (CONFIG_MAP,)),
+    Right("", ("configmaps",), ("watch",), "the gateway follows its configuration", (CONFIG_MAP,)),
     Right("discovery.k8s.io", ("endpointslices",), ("list", "watch"), "and finds the servers"),
 )
 PAGE: Final = (Right(GROUP, (inference.PLURAL,), ("list",), "the page shows the models"),)

@@ -70,13 +70,13 @@ class Observed:
 
 def next_config(observed: Observed, probe_token: str) -> Config:
     """What gateways and agents ought to follow."""
-    models = (_model(item, observed) for item in _served(observed.objects))
+    models = (_model(item, observed) for item in _served(observed))
     return Config(models=tuple(models), probe_token=token_hash(probe_token))
 
 
 def source_tokens(observed: Observed) -> dict[str, str]:
     """The hub's token for each model whose source is private, by model name."""
-    found = ((item.name, _secret(observed, item.spec.source.token_secret_ref)) for item in _served(observed.objects))
+    found = ((item.name, _secret(observed, item.spec.source.token_secret_ref)) for item in _served(observed))
     return {name: token for name, token in found if token}
 
 
@@ -160,10 +160,11 @@ def secret_keys(spec: InferenceModelSpec) -> tuple[SecretKey, ...]:
     return (*tokens, spec.source.token_secret_ref) if spec.source.token_secret_ref else tokens
 
 
-def _served(objects: tuple[Object, ...]) -> list[Object]:
-    """The objects that are served: of those with one model id, the oldest."""
+def _served(observed: Observed) -> list[Object]:
+    """The objects that are served: of those with one model id the oldest, within a second the one served already."""
+    names = {model.name for model in observed.config.models}
     oldest: dict[str, Object] = {}
-    for item in sorted(objects, key=lambda item: (item.created, item.uid)):
+    for item in sorted(observed.objects, key=lambda item: (item.created, item.name not in names, item.uid)):
         oldest.setdefault(item.spec.model_id, item)
     return sorted(oldest.values(), key=lambda item: item.name)
 
@@ -204,7 +205,7 @@ def _active(item: Object, target: Revision, observed: Observed) -> Revision | No
 
 def _refusal(item: Object, observed: Observed) -> Finding | None:
     """What keeps an object from being served as it is declared."""
-    winner = next(other for other in _served(observed.objects) if other.spec.model_id == item.spec.model_id)
+    winner = next(other for other in _served(observed) if other.spec.model_id == item.spec.model_id)
     if winner.uid != item.uid:
         return Finding(
             "Accepted",

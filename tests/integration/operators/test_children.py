@@ -19,11 +19,12 @@ ALL = {
 
 
 def test_a_model_brings_its_children_and_says_what_it_waits_for(cluster: Cluster) -> None:
-    apply(cluster, inference_model("one"))
+    apply(cluster, inference_model("one", "nowhere"))
     until("all children", lambda: set(children(cluster)) == ALL)
     until("a condition", lambda: condition(cluster, "one", "Ready"))
     assert condition(cluster, "one", "Accepted")["status"] == "True"
     assert condition(cluster, "one", "Ready")["status"] != "True"
+    assert condition(cluster, "one", "Ready")["message"]
 
 
 def test_a_deleted_child_is_made_again(cluster: Cluster) -> None:

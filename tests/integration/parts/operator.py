@@ -15,7 +15,7 @@ TRITON_IMAGE: Final = "localhost/homespun-triton:1"
 SERVING_IMAGE: Final = "localhost/homespun-serving:1"
 
 
-def start(cluster: Cluster, folder: Path) -> Process:
+def start(cluster: Cluster, folder: Path, health_port: int = HEALTH_PORT) -> Process:
     kubeconfig = cluster.identity("operator")
     command = [
         sys.executable, "-m", "operators.main",
@@ -23,6 +23,6 @@ def start(cluster: Cluster, folder: Path) -> Process:
         f"--gateway={GATEWAY}",
         f"--triton-image={TRITON_IMAGE}",
         f"--serving-image={SERVING_IMAGE}",
-        f"--health-port={HEALTH_PORT}",
+        f"--health-port={health_port}",
     ]  # fmt: skip
     return Process(command, folder / "operator.log", {**os.environ, "KUBECONFIG": str(kubeconfig)})

@@ -63,6 +63,12 @@ def test_the_oldest_object_wins_a_duplicate_id_and_the_other_says_so() -> None:
     assert "older object minilm" in findings["Ready"].message
 
 
+def test_of_two_that_are_equally_old_the_one_that_is_served_stays() -> None:
+    other = model("a-copy")
+    assert [entry.name for entry in config(other, ITEM, config=serving(ITEM)).models] == ["minilm"]
+    assert [entry.name for entry in config(other, ITEM, config=serving(other)).models] == ["a-copy"]
+
+
 def test_a_missing_token_lets_nobody_in_and_is_named() -> None:
     item = model(access={"tokens": [{"secretRef": {"name": "me"}}]})
     followed = config(item)

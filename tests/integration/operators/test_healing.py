@@ -1,0 +1,100 @@
+"""What dies is healed, and what died meanwhile does not take the answers with it."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.operators.objects import apply, condition, get, inference_model, until
+from tests.integration.operators.test_serving import ready
+from tests.integration.parts import operator
+from tests.integration.parts.kubernetes import Cluster
+from tests.integration.parts.process import Process
+from tests.integration.parts.serving import Serving
+
+
+@pytest.fixture
+def own_operator(
+    cluster: Cluster,
+    namespace: str,
+    no_models: None,
+    running_operator: Process,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Process]:
+    """An operator that a test may stop; the shared one rests meanwhile."""
+    os.kill(running_operator.pid, signal.SIGSTOP)
+    process = operator.start(cluster, tmp_path_factory.mktemp("own-operator"), health_port=18095)
+    yield process
+    process.stop()
+    os.kill(running_operator.pid, signal.SIGCONT)
+
+
+def loads(cluster: Cluster) -> int:
+    (model,) = get(cluster, "im")
+    return int(model["status"]["placements"][0]["loads"])
+
+
+@pytest.mark.usefixtures("running_operator", "no_models")
+def test_a_killed_triton_is_loaded_again_and_ready_is_earned_anew(cluster: Cluster, serving: Serving) -> None:
+    apply(cluster, inference_model("one"))
+    until("Ready", lambda: ready(cluster, "one"))
+    before = loads(cluster)
+    serving.triton.kill()
+    until("the loss seen", lambda: not ready(cluster, "one"))
+    serving.start_triton()
+    until("Ready again", lambda: ready(cluster, "one"))
+    assert loads(cluster) > before
+    assert serving.ask("org/one", "hello")[0] == 200
+
+
+@pytest.mark.usefixtures("running_operator", "no_models")
+def test_a_killed_backend_process_is_started_anew(cluster: Cluster, serving: Serving) -> None:
+    apply(cluster, inference_model("one"))
+    until("Ready", lambda: ready(cluster, "one"))
+    before = loads(cluster)
+    os.kill(serving.stub(), signal.SIGKILL)
+    until("another engine", lambda: loads(cluster) > before)
+    until("Ready again", lambda: ready(cluster, "one"))
+    assert serving.ask("org/one", "hello")[0] == 200
+
+
+@pytest.mark.usefixtures("running_operator", "no_models")
+def test_a_restarted_agent_finds_what_is_loaded(cluster: Cluster, serving: Serving) -> None:
+    apply(cluster, inference_model("one"))
+    until("Ready", lambda: ready(cluster, "one"))
+    serving.agent.kill()
+    assert serving.ask("org/one", "hello")[0] == 200
+    serving.start_agent()
+    until("Ready again", lambda: ready(cluster, "one"))
+
+
+def test_without_operator_and_api_server_models_answer_through_a_restart_of_the_engine(
+    cluster: Cluster, serving: Serving, own_operator: Process
+) -> None:
+    apply(cluster, inference_model("one"))
+    until("Ready", lambda: ready(cluster, "one"))
+    own_operator.stop()
+    cluster.stop_api_server()
+    try:
+        assert serving.ask("org/one", "hello")[0] == 200
+        serving.triton.kill()
+        serving.agent.kill()
+        serving.start_triton()
+        serving.start_agent()
+        until("answers", lambda: serving.ask("org/one", "hello")[0] == 200)
+    finally:
+        cluster.start_api_server()
+
+
+def test_what_was_declared_while_the_operator_was_down_is_done_when_it_is_back(
+    cluster: Cluster, serving: Serving, own_operator: Process
+) -> None:
+    own_operator.stop()
+    apply(cluster, inference_model("one"))
+    again = operator.start(cluster, own_operator.log.parent, health_port=18095)
+    try:
+        until("Ready", lambda: ready(cluster, "one"))
+        assert condition(cluster, "one", "Ready")["observedGeneration"] == 1
+    finally:
+        again.stop()

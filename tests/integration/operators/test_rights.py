@@ -1,0 +1,65 @@
+"""The operator, the agent and the gateway do what their tables allow, no more, and need each row of them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from operators.rbac import Right
+from tests.integration.operators.objects import apply, inference_model, until
+from tests.integration.operators.test_serving import ready
+from tests.integration.parts.kubernetes import Cluster
+from tests.integration.parts.namespace import NAMESPACE, SUBJECTS
+
+pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "serving")
+
+Use = tuple[str, str, str]
+"""(group, resource with subresource, verb)"""
+
+
+@pytest.fixture
+def worked(cluster: Cluster) -> None:
+    """All of them have had something to do."""
+    cluster.kubectl("-n", NAMESPACE, "delete", "configmap/inference", "service/inference-servers", "--ignore-not-found")
+    apply(cluster, inference_model("one"), inference_model("two"))
+    until("Ready", lambda: ready(cluster, "one"))
+    # Fetching from a hub asks for the token of the source; there is no hub here, and that it asks is enough.
+    hub = {"uri": "hf://org/name", "revision": "0" * 40, "tokenSecretRef": {"name": "absent"}}
+    apply(cluster, inference_model("hub", source=hub))
+    until("the agent's question", lambda: ("", "secrets", "get") in set(used(cluster, "inference-server")))
+    cluster.kubectl("-n", NAMESPACE, "delete", "im", "--all", "--wait")
+    until("the end of the children", lambda: ("apps", "deployments", "delete") in set(used(cluster, "operator")))
+
+
+@pytest.mark.usefixtures("worked")
+@pytest.mark.parametrize("user", ["operator", "inference-server", "gateway"])
+class TestOfAProgram:
+    def test_nothing_was_forbidden(self, cluster: Cluster, user: str) -> None:
+        refused = [line for line in _requests(cluster, user) if line["responseStatus"]["code"] == 403]
+        assert not refused
+
+    def test_each_row_of_its_table_was_used(self, cluster: Cluster, user: str) -> None:
+        seen = set(used(cluster, user))
+        unused = [use for right in SUBJECTS[user] for use in uses(right) if use not in seen]
+        assert not unused
+
+
+def uses(right: Right) -> Iterator[Use]:
+    return ((right.group, resource, verb) for resource in right.resources for verb in right.verbs)
+
+
+def used(cluster: Cluster, user: str) -> Iterator[Use]:
+    for line in _requests(cluster, user):
+        what = line["objectRef"]
+        resource = f"{what['resource']}/{what['subresource']}" if what.get("subresource") else what["resource"]
+        yield what.get("apiGroup", ""), resource, line["verb"]
+        if line["verb"] == "patch" and line["responseStatus"]["code"] == 201:
+            yield what.get("apiGroup", ""), resource, "create"  # an apply that creates needs both rights
+
+
+def _requests(cluster: Cluster, user: str) -> Iterator[dict[str, Any]]:
+    for line in cluster.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"]["username"] == user and "objectRef" in entry and "responseStatus" in entry:
+            yield entry
