@@ -1,5 +1,7 @@
 """The operator, and the objects that it is given."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +17,14 @@ def running_operator(cluster: Cluster, namespace: str, tmp_path_factory: pytest.
     process = operator.start(cluster, tmp_path_factory.mktemp("operator"))
     yield process
     process.stop()
+
+
+@pytest.fixture
+def resting_operator(running_operator: Process) -> Iterator[None]:
+    """The shared operator does nothing meanwhile: the test brings its own."""
+    os.kill(running_operator.pid, signal.SIGSTOP)
+    yield
+    os.kill(running_operator.pid, signal.SIGCONT)
 
 
 @pytest.fixture

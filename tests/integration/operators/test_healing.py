@@ -16,18 +16,12 @@ from tests.integration.parts.serving import Serving
 
 @pytest.fixture
 def own_operator(
-    cluster: Cluster,
-    namespace: str,
-    no_models: None,
-    running_operator: Process,
-    tmp_path_factory: pytest.TempPathFactory,
+    cluster: Cluster, no_models: None, resting_operator: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Process]:
-    """An operator that a test may stop; the shared one rests meanwhile."""
-    os.kill(running_operator.pid, signal.SIGSTOP)
+    """An operator that a test may stop."""
     process = operator.start(cluster, tmp_path_factory.mktemp("own-operator"), health_port=18095)
     yield process
     process.stop()
-    os.kill(running_operator.pid, signal.SIGCONT)
 
 
 def loads(cluster: Cluster) -> int:
