@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workloads.edge import errors
 
-REQUEST_ID: Final = re.compile(r"[\w.:=;-]{1,128}")
+REQUEST_ID: Final = re.compile(r"[\w.:=;-]{1,128}", re.ASCII)
 ID_HEADERS: Final = (b"x-request-id", b"x-amzn-trace-id")
 """What clients name a request by; the second is huggingface_hub's."""
 QUIET: Final = frozenset({"/healthz", "/readyz", "/-/state"})

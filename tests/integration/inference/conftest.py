@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +26,11 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def minilm_model(active: str = "minilm", also: tuple[str, ...] = (), **fields: object) -> Model:
+def minilm_model(active: str = "minilm", also: tuple[str, ...] = (), **fields: Any) -> Model:
     """The object of the tests, with revisions that are folders of claim `models`."""
     revisions = tuple(revision(name, f"pvc://models/{name}") for name in (active, *also))
     model = Model("minilm", minilm.MODEL_ID, "feature-extraction", "onnx", digest(active), revisions)
-    return model if not fields else Model(**{**vars(model), **fields})  # type: ignore[arg-type]
+    return replace(model, **fields)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ ANSWERED: Final = {
     "why do deep networks train at all with a hundred layers": "Residual connections let gradients pass unchanged.",
     "teaching a machine to play board games": "Self-play and tree search reach the strength of masters in go.",
     "generate pictures from noise": "A diffusion process is learned in reverse, step by step, until an image appears.",
-    "store vectors and find the nearest": "A navigable small world graph answers neighbour queries in logarithmic time.",
+    "store vectors and find the nearest": "A navigable small world graph answers neighbour queries in few steps.",
     "agree on one value among failing computers": "Consensus is reached by a leader and a log that a majority holds.",
     "how bread rises": "Yeast eats sugar and gives off carbon dioxide, which the dough's gluten holds.",
     "when do swallows leave": "The birds gather on wires in September before they fly to Africa.",
