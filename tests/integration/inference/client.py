@@ -21,7 +21,7 @@ CALLS = {
 
 def main() -> None:
     url, call, *token = sys.argv[1:]
-    client = InferenceClient(url, token=token[0] if token else False, timeout=30)
+    client = InferenceClient(url, token=token[0] if token else None, timeout=30)
     try:
         print(json.dumps({"answer": CALLS[call](client)}))
     except HfHubHTTPError as error:

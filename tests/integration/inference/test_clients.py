@@ -20,8 +20,8 @@ pytestmark = pytest.mark.parametrize("client", CLIENTS)
 
 
 def _call(client: str, url: str, call: str, *token: str) -> Any:
-    command = [environment(client) / "bin/python", PROGRAM, url, call, *token]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"HF_HUB_OFFLINE": "0"})
+    command = [str(environment(client) / "bin/python"), str(PROGRAM), url, call, *token]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"HOME": "/nonexistent"})
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

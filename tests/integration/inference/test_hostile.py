@@ -1,5 +1,6 @@
 """Whatever is sent, it gets a 4xx, reaches no engine, and the next honest request is answered."""
 
+import contextlib
 import gzip
 import json
 import socket
@@ -128,10 +129,8 @@ def test_connections_that_never_ask_are_closed_and_hinder_nobody(serving: Servin
         deadline = time.monotonic() + 15
         for connection in idle:
             connection.settimeout(max(0.1, deadline - time.monotonic()))
-            try:
+            with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
-            except ConnectionResetError:
-                pass
     finally:
         for connection in idle:
             connection.close()
@@ -145,13 +144,13 @@ def test_control_is_closed_on_the_engines_open_port(serving: Serving) -> None:
     calls = [
         lambda: client.unload_model("minilm"),
         lambda: client.load_model("minilm", config="{}"),
-        lambda: client.get_model_repository_index(),
+        client.get_model_repository_index,
         lambda: client.register_system_shared_memory("x", "/x", 8),
         lambda: client.update_log_settings({"log_verbose_level": 1}),
         lambda: client.update_trace_settings(settings={"trace_rate": "1"}),
     ]
     for call in calls:
-        with pytest.raises(InferenceServerException, match="(?i)restricted|PERMISSION_DENIED|UNAVAILABLE"):
+        with pytest.raises(InferenceServerException, match="restricted"):
             call()
     assert serving.ask(MODEL_ID, {"inputs": "a"}).status_code == 200
 

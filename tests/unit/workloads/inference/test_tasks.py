@@ -69,7 +69,7 @@ def test_similarity_is_the_cosine_with_the_source() -> None:
 def test_normalize_brings_to_length_one_and_leaves_zeros() -> None:
     vectors = np.array([[3, 4], [0, 0]], dtype=np.float32)
     found = answer(Query(FEATURE, ("", ""), normalize=True), vectors)
-    np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]], atol=1e-6)
+    np.testing.assert_allclose(np.array(found), [[0.6, 0.8], [0.0, 0.0]], atol=1e-6)
 
 
 def test_without_normalize_the_models_vectors_stay() -> None:

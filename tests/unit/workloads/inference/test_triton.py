@@ -6,7 +6,8 @@ from workloads.inference.agent.triton import InvalidModel, TritonError, explain
 
 INVALID = (
     "load failed for model 'm': version 7 is at UNAVAILABLE state: Internal: TritonModelException: InvalidModel:"
-    " expected tokenizer.json in the model's folder, found none\n\nAt:\n  /repository/models/m/7/model.py(28): initialize\n;\n"
+    " expected tokenizer.json in the model's folder, found none\n\nAt:\n"
+    "  /repository/models/m/7/model.py(28): initialize\n;\n"
 )
 IMPORT = (
     "load failed for model 'm': version 7 is at UNAVAILABLE state: Internal: OSError: can't read"
