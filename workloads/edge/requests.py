@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -91,6 +91,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     return _edge_error(request, errors.NotFound("there is no such route"))
 
 
+def _gone(request: Request, error: Exception) -> Response:
+    return _edge_error(request, errors.InvalidRequest("body: the client went away before it was complete"))
+
+
 def _defect(request: Request, error: Exception) -> Response:
     log.error("a defect", exc_info=error)
     return _edge_error(request, errors.Internal("internal error; the gateway's log has the details"))
@@ -100,5 +104,6 @@ Handler = Callable[[Request, Exception], Response]
 EXCEPTION_HANDLERS: Final[dict[Any, Handler]] = {
     errors.EdgeError: _edge_error,
     ExceptionGroup: _group,
+    ClientDisconnect: _gone,
     HTTPException: _http_error,
 }

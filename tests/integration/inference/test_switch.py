@@ -14,6 +14,9 @@ def test_a_switch_under_load_fails_no_request(serving: Serving) -> None:
         serving.until("some answers", lambda: len(load.statuses) > 20)
         serving.declare(minilm_model(also=("again",)))
         serving.server.until_state("again", State.LOADED)
+        serving.until(
+            "the gateway's word of it", lambda: len([p for p in serving.state() if p.state is State.LOADED]) == 2
+        )
         serving.declare(minilm_model("again", also=("minilm",)))
         serving.declare(minilm_model("again"))
         serving.until("the old one to be gone", lambda: len(serving.server.stubs()) == 1)
@@ -92,12 +95,11 @@ def test_a_model_that_is_deleted_leaves_nothing(serving: Serving) -> None:
 
 
 def test_a_model_before_its_first_revision_is_loading(serving: Serving) -> None:
-    serving.declare(minilm_model(active=""), minilm_model(name="new", model_id="new", active="again"))
-    serving.declare(minilm_model())
-    fresh = minilm_model("truncated", name="fresh", model_id="fresh")
-    serving.declare(minilm_model(), minilm_model(name="fresh", model_id="fresh", revisions=fresh.revisions, active=""))
-    serving.until("it to be known", lambda: serving.ask("fresh", {"inputs": "a"}).status_code != 404)
-    answer = serving.ask("fresh", {"inputs": "a"})
+    revisions = (revision("truncated", "pvc://models/truncated"),)
+    serving.declare(minilm_model(), minilm_model(name="new", model_id="new", revisions=revisions, active=""))
+    serving.until("it to be known", lambda: serving.ask("new", {"inputs": "a"}).status_code != 404)
+    answer = serving.ask("new", {"inputs": "a"})
     assert answer.status_code == 503
+    assert answer.json()["error_type"] == "loading"
     assert answer.json()["estimated_time"] > 0
     assert int(answer.headers["retry-after"]) >= 1

@@ -1,5 +1,6 @@
 """A part as a process: started with a log of its own, awaited by a condition, ended by its own id."""
 
+import os
 import signal
 import subprocess
 import time
@@ -38,7 +39,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to it and to all that it started."""
         if self.running():
-            subprocess.run(["kill", f"-{signal.SIGKILL.value}", f"-{self.pid}"], check=False)
+            os.killpg(self.pid, signal.SIGKILL)
             self._popen.wait(10)
 
     def until(self, what: str, condition: Callable[[], object], deadline: float = 60) -> None:
