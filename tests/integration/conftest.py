@@ -6,9 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.integration.parts import kubernetes
+from tests.integration.parts import data_plane, kubernetes
 from tests.integration.parts import namespace as ml
-from tests.integration.parts import serving as data_plane
 
 HOST_ADDRESS: Final = "192.0.2.10"
 """An address of ours that is not loopback (RFC 5737): Kubernetes takes no loopback address as an endpoint."""
@@ -39,10 +38,10 @@ def namespace(cluster: kubernetes.Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
-def serving(
+def plane(
     cluster: kubernetes.Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[data_plane.Serving]:
+) -> Iterator[data_plane.DataPlane]:
     """Triton, its agent and a gateway, with MiniLM's real weights in the claim `models`."""
-    running = data_plane.start(cluster, tmp_path_factory.mktemp("serving"), HOST_ADDRESS)
+    running = data_plane.start(cluster, tmp_path_factory.mktemp("plane"), HOST_ADDRESS)
     yield running
-    running.stop()
+    running.serving.stop()

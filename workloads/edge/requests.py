@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workloads.edge import errors
 
-REQUEST_ID: Final = re.compile(r"[\w.:=;-]{1,128}")
+REQUEST_ID: Final = re.compile(r"[\w.:=;-]{1,128}", re.ASCII)
 ID_HEADERS: Final = (b"x-request-id", b"x-amzn-trace-id")
 """What clients name a request by; the second is huggingface_hub's."""
 QUIET: Final = frozenset({"/healthz", "/readyz", "/-/state"})
@@ -91,6 +91,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     return _edge_error(request, errors.NotFound("there is no such route"))
 
 
+def _gone(request: Request, error: Exception) -> Response:
+    return _edge_error(request, errors.InvalidRequest("body: the client went away before it was complete"))
+
+
 def _defect(request: Request, error: Exception) -> Response:
     log.error("a defect", exc_info=error)
     return _edge_error(request, errors.Internal("internal error; the gateway's log has the details"))
@@ -100,5 +104,6 @@ Handler = Callable[[Request, Exception], Response]
 EXCEPTION_HANDLERS: Final[dict[Any, Handler]] = {
     errors.EdgeError: _edge_error,
     ExceptionGroup: _group,
+    ClientDisconnect: _gone,
     HTTPException: _http_error,
 }

@@ -48,7 +48,7 @@ class Protocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def serve(app: Any, host: str, port: int) -> None:
+def serve(app: Any, host: str, port: int, grace_seconds: int = GRACE_SECONDS) -> None:
     """Run an ASGI app until SIGTERM, then let what is in flight finish."""
     uvicorn.run(
         app,
@@ -65,5 +65,5 @@ def serve(app: Any, host: str, port: int) -> None:
         limit_concurrency=MAX_CONNECTIONS,
         backlog=1024,
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,
     )

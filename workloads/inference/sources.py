@@ -132,7 +132,7 @@ def _fetch_claim(rest: str, expected: str, weights: Path, claims: Path) -> None:
 
 def _fetch_hub(name: str, commit: str, weights: Path, token: str | None) -> None:
     # Imported at the first use: it takes a third of a second, and pvc:// needs none of it.
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415
+    from huggingface_hub import HfApi, hf_hub_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
     uri = f"hf://{name}"
@@ -143,10 +143,8 @@ def _fetch_hub(name: str, commit: str, weights: Path, token: str | None) -> None
         files = [file for file in info.siblings or [] if needed(file.rfilename)]
         for file in files:
             _refuse_outside(file.rfilename, uri)
-        snapshot_download(
-            name, revision=commit, local_dir=weights, allow_patterns=[file.rfilename for file in files],
-            token=token or False, max_workers=2,
-        )  # fmt: skip
+        for file in files:  # what an earlier try began goes on where it was cut off
+            hf_hub_download(name, file.rfilename, revision=commit, local_dir=weights, token=token or False)
     except HfHubHTTPError as error:
         raise _refused(uri, commit, error.response.status_code, token) from error
     except HFValidationError as error:
@@ -157,7 +155,7 @@ def _fetch_hub(name: str, commit: str, weights: Path, token: str | None) -> None
         raise
     except Exception as error:  # of httpx2 or httpx, by the library's version; of its own, without a common root
         raise FetchFailed(f"source {uri}: the hub broke off or does not answer: {type(error).__name__}") from error
-    # snapshot_download returns happily with what an earlier try left if the hub does not answer it.
+    # The library is content with what an earlier try left, and does not look into what it downloads.
     for file in files:
         _verify(weights / file.rfilename, file, uri)
     shutil.rmtree(weights / ".cache", ignore_errors=True)

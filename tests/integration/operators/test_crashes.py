@@ -16,10 +16,10 @@ from lightkube.resources.core_v1 import ConfigMap
 from operators.inference.handlers import SOON, Reconciler
 from operators.inference.manifests import Images
 from tests.integration.operators.objects import apply, delete_all, get, inference_model, versions
+from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.operator import GATEWAY, SERVING_IMAGE, TRITON_IMAGE
-from tests.integration.parts.serving import Serving
 
 pytestmark = pytest.mark.usefixtures("resting_operator", "no_models")
 
@@ -103,7 +103,7 @@ async def converges_from_every_crash(cluster: Cluster, prepare: Callable[[str], 
         assert versions(cluster) == settled, where
 
 
-async def test_a_first_model_converges_from_a_crash_at_each_write(cluster: Cluster, serving: Serving) -> None:
+async def test_a_first_model_converges_from_a_crash_at_each_write(cluster: Cluster, plane: DataPlane) -> None:
     async def nothing_but_the_object(name: str) -> None:
         delete_all(cluster)
         await run(Client(KubeConfig.from_file(cluster.identity("operator"))))
@@ -112,8 +112,8 @@ async def test_a_first_model_converges_from_a_crash_at_each_write(cluster: Clust
     await converges_from_every_crash(cluster, nothing_but_the_object)
 
 
-async def test_a_new_revision_converges_from_a_crash_at_each_write(cluster: Cluster, serving: Serving) -> None:
-    shutil.copytree(serving.claims / "models/minilm", serving.claims / "models/next", dirs_exist_ok=True)
+async def test_a_new_revision_converges_from_a_crash_at_each_write(cluster: Cluster, plane: DataPlane) -> None:
+    shutil.copytree(plane.claims / "models/minilm", plane.claims / "models/next", dirs_exist_ok=True)
 
     async def a_declared_change(name: str) -> None:
         delete_all(cluster)
@@ -126,7 +126,7 @@ async def test_a_new_revision_converges_from_a_crash_at_each_write(cluster: Clus
 
 
 async def test_a_reconcile_that_has_nothing_to_do_changes_no_resource_version(
-    cluster: Cluster, serving: Serving
+    cluster: Cluster, plane: DataPlane
 ) -> None:
     config = KubeConfig.from_file(cluster.identity("operator"))
     apply(cluster, inference_model("one"), inference_model("two", task="sentence-similarity"))

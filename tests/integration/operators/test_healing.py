@@ -9,9 +9,9 @@ import pytest
 from tests.integration.operators.objects import apply, condition, get, inference_model, until
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts import operator
+from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
-from tests.integration.parts.serving import Serving
 
 
 @pytest.fixture
@@ -30,59 +30,60 @@ def loads(cluster: Cluster) -> int:
 
 
 @pytest.mark.usefixtures("running_operator", "no_models")
-def test_a_killed_triton_is_loaded_again_and_ready_is_earned_anew(cluster: Cluster, serving: Serving) -> None:
+def test_a_killed_triton_is_loaded_again_and_ready_is_earned_anew(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
     before = loads(cluster)
-    serving.triton.kill()
+    plane.server.triton.kill()
     until("the loss seen", lambda: not ready(cluster, "one"))
-    serving.start_triton()
+    plane.server.start_triton()
     until("Ready again", lambda: ready(cluster, "one"))
     assert loads(cluster) > before
-    assert serving.ask("org/one", "hello")[0] == 200
+    assert plane.ask("org/one", "hello")[0] == 200
 
 
 @pytest.mark.usefixtures("running_operator", "no_models")
-def test_a_killed_backend_process_is_started_anew(cluster: Cluster, serving: Serving) -> None:
+def test_a_killed_backend_process_is_started_anew(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
     before = loads(cluster)
-    os.kill(serving.stub(), signal.SIGKILL)
+    (stub,) = plane.server.stubs().values()
+    os.kill(stub, signal.SIGKILL)
     until("another engine", lambda: loads(cluster) > before)
     until("Ready again", lambda: ready(cluster, "one"))
-    assert serving.ask("org/one", "hello")[0] == 200
+    assert plane.ask("org/one", "hello")[0] == 200
 
 
 @pytest.mark.usefixtures("running_operator", "no_models")
-def test_a_restarted_agent_finds_what_is_loaded(cluster: Cluster, serving: Serving) -> None:
+def test_a_restarted_agent_finds_what_is_loaded(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
-    serving.agent.kill()
-    assert serving.ask("org/one", "hello")[0] == 200
-    serving.start_agent()
+    plane.server.agent.kill()
+    assert plane.ask("org/one", "hello")[0] == 200
+    plane.server.start_agent()
     until("Ready again", lambda: ready(cluster, "one"))
 
 
 def test_without_operator_and_api_server_models_answer_through_a_restart_of_the_engine(
-    cluster: Cluster, serving: Serving, own_operator: Process
+    cluster: Cluster, plane: DataPlane, own_operator: Process
 ) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
     own_operator.stop()
     cluster.stop_api_server()
     try:
-        assert serving.ask("org/one", "hello")[0] == 200
-        serving.triton.kill()
-        serving.agent.kill()
-        serving.start_triton()
-        serving.start_agent()
-        until("answers", lambda: serving.ask("org/one", "hello")[0] == 200)
+        assert plane.ask("org/one", "hello")[0] == 200
+        plane.server.triton.kill()
+        plane.server.agent.kill()
+        plane.server.start_triton()
+        plane.server.start_agent()
+        until("answers", lambda: plane.ask("org/one", "hello")[0] == 200)
     finally:
         cluster.start_api_server()
 
 
 def test_what_was_declared_while_the_operator_was_down_is_done_when_it_is_back(
-    cluster: Cluster, serving: Serving, own_operator: Process
+    cluster: Cluster, plane: DataPlane, own_operator: Process
 ) -> None:
     own_operator.stop()
     apply(cluster, inference_model("one"))

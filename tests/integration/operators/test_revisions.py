@@ -9,8 +9,8 @@ import pytest
 
 from tests.integration.operators.objects import apply, condition, get, inference_model, until
 from tests.integration.operators.test_serving import ready
+from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
-from tests.integration.parts.serving import Serving
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
 
@@ -21,14 +21,14 @@ def active(cluster: Cluster) -> str:
 
 
 @contextmanager
-def requests(serving: Serving) -> Iterator[list[int]]:
+def requests(plane: DataPlane) -> Iterator[list[int]]:
     """One client that asks without a pause meanwhile; the statuses that it got."""
     statuses: list[int] = []
     over = threading.Event()
 
     def ask() -> None:
         while not over.is_set():
-            statuses.append(serving.ask("org/one", "hello")[0])
+            statuses.append(plane.ask("org/one", "hello")[0])
 
     client = threading.Thread(target=ask)
     client.start()
@@ -40,17 +40,17 @@ def requests(serving: Serving) -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def second(serving: Serving) -> Iterator[str]:
+def second(plane: DataPlane) -> Iterator[str]:
     """Another folder with good weights."""
-    shutil.copytree(serving.claims / "models/minilm", serving.claims / "models/second")
+    shutil.copytree(plane.claims / "models/minilm", plane.claims / "models/second")
     yield "second"
-    shutil.rmtree(serving.claims / "models/second")
+    shutil.rmtree(plane.claims / "models/second")
 
 
-def test_a_switch_fails_no_request(cluster: Cluster, serving: Serving, second: str) -> None:
+def test_a_switch_fails_no_request(cluster: Cluster, plane: DataPlane, second: str) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
-    with requests(serving) as statuses:
+    with requests(plane) as statuses:
         until("some answers", lambda: len(statuses) > 20)
         apply(cluster, inference_model("one", second))
         until("the switch", lambda: active(cluster).endswith("second"))
@@ -69,17 +69,17 @@ def test_a_switch_fails_no_request(cluster: Cluster, serving: Serving, second: s
     ],
 )
 def test_a_broken_revision_leaves_the_good_one_answering(
-    cluster: Cluster, serving: Serving, broken: str, reason: str, told: str
+    cluster: Cluster, plane: DataPlane, broken: str, reason: str, told: str
 ) -> None:
-    folder = serving.claims / "models" / broken
+    folder = plane.claims / "models" / broken
     if broken != "nowhere":
-        shutil.copytree(serving.claims / "models/minilm", folder)
+        shutil.copytree(plane.claims / "models/minilm", folder)
         (folder / "model.onnx").unlink()
     if broken == "no-onnx":
         (folder / "model.onnx").write_text("these are no weights")
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
-    with requests(serving) as statuses:
+    with requests(plane) as statuses:
         apply(cluster, inference_model("one", broken))
         until("the reason", lambda: condition(cluster, "one", "UpToDate").get("reason") == reason)
         assert told in condition(cluster, "one", "UpToDate")["message"]
@@ -91,11 +91,11 @@ def test_a_broken_revision_leaves_the_good_one_answering(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_folder_with_another_digest_is_not_loaded(cluster: Cluster, serving: Serving) -> None:
+def test_a_folder_with_another_digest_is_not_loaded(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
     wrong = {"uri": "pvc://models/minilm", "revision": f"sha256:{'0' * 64}"}
     apply(cluster, inference_model("one", source=wrong))
     until("the reason", lambda: condition(cluster, "one", "UpToDate").get("reason") == "DigestMismatch")
     assert "sha256:0000" in condition(cluster, "one", "UpToDate")["message"]
-    assert serving.ask("org/one", "hello")[0] == 200
+    assert plane.ask("org/one", "hello")[0] == 200

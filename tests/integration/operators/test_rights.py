@@ -12,7 +12,7 @@ from tests.integration.operators.test_serving import ready
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE, SUBJECTS
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "serving")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
 
 Use = tuple[str, str, str]
 """(group, resource with subresource, verb)"""

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from tests.integration.operators.objects import apply, condition, inference_model, until
+from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
-from tests.integration.parts.serving import Serving
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
 
@@ -16,10 +16,10 @@ def ready(cluster: Cluster, name: str) -> bool:
     return condition(cluster, name, "Ready").get("status") == "True"
 
 
-def test_an_applied_model_becomes_ready_and_answers(cluster: Cluster, serving: Serving) -> None:
+def test_an_applied_model_becomes_ready_and_answers(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
-    status, vector = serving.ask("org/one", "hello")
+    status, vector = plane.ask("org/one", "hello")
     assert (status, len(vector)) == (200, 384)
     assert math.isclose(sum(x * x for x in vector), 1.0, abs_tol=1e-3)
     row = cluster.kubectl("-n", NAMESPACE, "get", "homespun")
@@ -27,23 +27,23 @@ def test_an_applied_model_becomes_ready_and_answers(cluster: Cluster, serving: S
     assert "Loaded" in row
 
 
-def test_two_models_serve_side_by_side(cluster: Cluster, serving: Serving) -> None:
+def test_two_models_serve_side_by_side(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"), inference_model("two", task="sentence-similarity"))
     until("both Ready", lambda: ready(cluster, "one") and ready(cluster, "two"))
     query = {"source_sentence": "a cat sits", "sentences": ["a cat is sitting", "tax law of 1921"]}
-    status, (near, far) = serving.ask("org/two", query)
+    status, (near, far) = plane.ask("org/two", query)
     assert status == 200
     assert near > 0.8 > far
-    assert serving.ask("org/one", "hello")[0] == 200
+    assert plane.ask("org/one", "hello")[0] == 200
 
 
-def test_a_model_whose_folder_is_missing_says_so_and_heals_when_it_comes(cluster: Cluster, serving: Serving) -> None:
-    late = serving.claims / "models/late"
+def test_a_model_whose_folder_is_missing_says_so_and_heals_when_it_comes(cluster: Cluster, plane: DataPlane) -> None:
+    late = plane.claims / "models/late"
     apply(cluster, inference_model("one", "late"))
     until("the reason", lambda: condition(cluster, "one", "Ready").get("reason") == "SourceNotFound")
     assert "late" in condition(cluster, "one", "Ready")["message"]
-    (serving.claims / "models/minilm").rename(late)
+    (plane.claims / "models/minilm").rename(late)
     try:
         until("Ready", lambda: ready(cluster, "one"), 90)
     finally:
-        late.rename(serving.claims / "models/minilm")
+        late.rename(plane.claims / "models/minilm")

@@ -9,7 +9,7 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.process import Process
 
-GATEWAY: Final = "http://127.0.0.1:18080"
+GATEWAY: Final = "http://127.0.0.1:18180"
 HEALTH_PORT: Final = 18090
 TRITON_IMAGE: Final = "localhost/homespun-triton:1"
 SERVING_IMAGE: Final = "localhost/homespun-serving:1"

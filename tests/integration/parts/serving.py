@@ -1,165 +1,208 @@
-"""The data plane as processes: one server (Triton and its agent) and a gateway, found by an EndpointSlice.
+"""Triton, agent and gateway as processes, each from the environment that its image is made of."""
 
-That the slice names this machine's address is all that the test claims: no kubelet runs the pods that the operator
-declares, so nobody else can say where they are.
-"""
-
-import json
+import hashlib
 import os
-import subprocess
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+import httpx2
 
-from tests.integration.parts.kubernetes import Cluster
-from tests.integration.parts.models import minilm
-from tests.integration.parts.namespace import NAMESPACE
-from tests.integration.parts.operator import GATEWAY
 from tests.integration.parts.process import Process
 from tools.environments import environment
+from workloads.edge import servers
+from workloads.inference.config import (
+    PROBE_TOKEN_HEADER,
+    Config,
+    Model,
+    Placement,
+    Revision,
+    State,
+    parse_placements,
+    render,
+    token_hash,
+)
 
-GRPC_PORT: Final = 18001
-HTTP_PORT: Final = 18000
-AGENT_PORT: Final = 18091
-GATEWAY_PORT: Final = int(GATEWAY.rsplit(":", 1)[1])
+ROOT: Final = Path(__file__).parents[3]
+HOST: Final = "127.0.0.1"
+PROBE_TOKEN: Final = "probe-token-of-the-tests"
+
+
+def digest(name: str) -> str:
+    """The digest of a revision that the tests call by a name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def revision(name: str, uri: str, expected: str = "") -> Revision:
+    return Revision(digest(name), uri, expected)
+
+
+def _environment(home: Path, **variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOMESPUN_CACHE")}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(home), **variables}
+
+
+@dataclass
+class Server:
+    """One pod's worth: tritonserver and its agent, sharing a repository."""
+
+    folder: Path
+    claims: Path
+    port: int
+    """gRPC; HTTP and the agent are the next two."""
+    host: str = HOST
+    agent_arguments: tuple[str, ...] = ("--standalone",)
+    variables: dict[str, str] = field(default_factory=dict)
+    triton: Process = field(init=False)
+    agent: Process = field(init=False)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.start_triton()
+        self.start_agent()
+
+    def start_triton(self) -> None:
+        self.triton = Process(
+            [environment("triton") / "bin/python", "-m", "workloads.inference.server",
+             "--repository", self.folder / "repository/models", "--grpc-address", self.host,
+             "--grpc-port", str(self.port), "--http-port", str(self.port + 1)],
+            self.folder / "triton.log",
+            _environment(self.folder),
+        )  # fmt: skip
+
+    def start_agent(self) -> None:
+        self.agent = Process(
+            [environment("serving") / "bin/python", "-m", "workloads.inference.agent",
+             "--host", self.host, "--port", str(self.port + 2), "--root", self.folder / "repository",
+             "--claims", self.claims, "--state", self.folder / "agent",
+             "--triton", f"http://{HOST}:{self.port + 1}", *self.agent_arguments],
+            self.folder / "agent.log",
+            _environment(self.folder, **self.variables),
+        )  # fmt: skip
+
+    def kill_triton(self) -> None:
+        """SIGKILL to tritonserver alone, as the kernel does it to a process that is too large."""
+        os.kill(self.triton.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self.triton.running():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def stubs(self) -> dict[int, int]:
+        """The processes of loaded versions: version → pid."""
+        found = {}
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit():
+                continue
+            try:
+                line = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if line[0].endswith(b"triton_python_backend_stub") and str(self.folder).encode() in line[1]:
+                found[int(line[1].split(b"/")[-2])] = int(process.name)
+        return found
+
+    def placements(self) -> tuple[Placement, ...]:
+        try:
+            return parse_placements(httpx2.get(f"http://{self.host}:{self.port + 2}/state").text)
+        except httpx2.HTTPError:
+            return ()
+
+    def placement(self, name: str) -> Placement | None:
+        """Of the revision that the tests call so."""
+        return next((held for held in self.placements() if held.revision == digest(name)), None)
+
+    def until_state(self, name: str, state: State, deadline: float = 30) -> Placement:
+        def reached() -> bool:
+            held = self.placement(name)
+            return held is not None and held.state is state
+
+        self.agent.until(f"{name} {state}", reached, deadline)
+        held = self.placement(name)
+        assert held
+        return held
+
+    def stop(self) -> None:
+        self.agent.stop()
+        self.triton.stop()
+        self.triton.kill()
 
 
 @dataclass
 class Serving:
-    """The running data plane; `claims` is what its pods would mount."""
+    """A gateway and its servers."""
 
-    cluster: Cluster
     folder: Path
-    address: str
-    triton: Process
-    agent: Process
-    gateway: Process
+    servers: list[Server]
+    port: int = 18080
+    gateway_arguments: tuple[str, ...] = ("--standalone",)
+    variables: dict[str, str] = field(default_factory=dict)
+    gateway: Process = field(init=False)
 
     @property
-    def claims(self) -> Path:
-        return self.folder / "claims"
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
 
-    def start_triton(self) -> None:
-        self.triton = _triton(self.folder)
+    @property
+    def server(self) -> Server:
+        return self.servers[0]
 
-    def start_agent(self) -> None:
-        self.agent = _agent(self.cluster, self.folder, self.address)
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        self.publish()
+        self.start_gateway()
 
-    def stub(self) -> int:
-        """The process of Triton's Python backend; the model must be the only one."""
-        found = subprocess.run(
-            ["pgrep", "--parent", str(self.triton.pid), "--full", "triton_python_backend_stub"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return int(found.stdout.split()[0])
+    def start_gateway(self) -> None:
+        (self.folder / "gateway").mkdir(parents=True, exist_ok=True)
+        self.gateway = Process(
+            [environment("serving") / "bin/python", "-m", "workloads.inference.gateway", "--host", HOST,
+             "--port", str(self.port), "--state", self.folder / "gateway", *self.gateway_arguments],
+            self.folder / "gateway.log",
+            _environment(self.folder, **self.variables),
+        )  # fmt: skip
+        self.gateway.until("/healthz", self._healthy)
 
-    def ask(self, model_id: str, inputs: Any, **headers: str) -> tuple[int, Any]:
-        """POST to the model: status and body."""
-        request = urllib.request.Request(
-            f"{GATEWAY}/models/{model_id}",
-            data=json.dumps({"inputs": inputs}).encode(),
-            headers={"Content-Type": "application/json", **headers},
-        )
+    def publish(self) -> None:
+        """Tell the gateway of the servers, as EndpointSlices would."""
+        found = tuple(servers.Server(s.host, (("agent", s.port + 2), ("grpc", s.port))) for s in self.servers)
+        _write(self.folder / "gateway/servers.json", servers.render(found))
+
+    def declare(self, *models: Model) -> None:
+        """Tell gateway and agents what to serve, as the operator would."""
+        document = render(Config(models, token_hash(PROBE_TOKEN)))
+        for folder in (self.folder / "gateway", *(server.folder / "agent" for server in self.servers)):
+            _write(folder / "config.json", document)
+
+    def ask(self, model_id: str, body: Any, path: str = "/models/{id}", **options: Any) -> httpx2.Response:
+        return httpx2.post(f"{self.url}{path.format(id=model_id)}", json=body, timeout=40, **options)
+
+    def state(self) -> tuple[Placement, ...]:
+        return parse_placements(httpx2.get(f"{self.url}/-/state", headers={PROBE_TOKEN_HEADER: PROBE_TOKEN}).text)
+
+    def until(self, what: str, condition: Callable[[], object], deadline: float = 30) -> None:
+        self.gateway.until(what, condition, deadline)
+
+    def until_answers(self, model_id: str, deadline: float = 30) -> None:
+        self.until(f"an answer of {model_id}", lambda: self.ask(model_id, {"inputs": "a"}).status_code == 200, deadline)
+
+    def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            return httpx2.get(f"{self.url}/healthz").status_code == 200
+        except httpx2.HTTPError:
+            return False
 
     def stop(self) -> None:
-        for part in (self.gateway, self.agent, self.triton):
-            part.stop()
+        self.gateway.stop()
+        for server in self.servers:
+            server.stop()
 
 
-def start(cluster: Cluster, folder: Path, address: str) -> Serving:
-    minilm(folder / "claims/models/minilm")
-    serving = Serving(
-        cluster,
-        folder,
-        address,
-        _triton(folder),
-        _agent(cluster, folder, address),
-        _gateway(cluster, folder),
-    )
-    _publish(cluster, address)
-    return serving
-
-
-def _publish(cluster: Cluster, address: str) -> None:
-    slice_ = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": "test-servers",
-            "namespace": NAMESPACE,
-            "labels": {"kubernetes.io/service-name": "inference-servers"},
-        },
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-        "ports": [{"name": "grpc", "port": GRPC_PORT}, {"name": "agent", "port": AGENT_PORT}],
-    }
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(slice_))
-
-
-def _environment(kubeconfig: Path) -> dict[str, str]:
-    return {**os.environ, "KUBECONFIG": str(kubeconfig)}
-
-
-def _triton(folder: Path) -> Process:
-    return Process(
-        [
-            environment("triton") / "bin/python", "-m", "workloads.inference.server",
-            f"--repository={folder}/repository/models",
-            f"--grpc-port={GRPC_PORT}",
-            f"--http-port={HTTP_PORT}",
-        ],
-        folder / "triton.log",
-    )  # fmt: skip
-
-
-def _agent(cluster: Cluster, folder: Path, address: str) -> Process:
-    return Process(
-        [
-            environment("serving") / "bin/python", "-m", "workloads.inference.agent",
-            f"--host={address}",
-            f"--port={AGENT_PORT}",
-            f"--root={folder}/repository",
-            f"--claims={folder}/claims",
-            f"--state={folder}/agent",
-            f"--triton=http://127.0.0.1:{HTTP_PORT}",
-            f"--namespace={NAMESPACE}",
-            f"--memory-limit={2 * 2**30}",
-        ],
-        folder / "agent.log",
-        _environment(cluster.identity("inference-server")),
-    )  # fmt: skip
-
-
-def _gateway(cluster: Cluster, folder: Path) -> Process:
-    process = Process(
-        [
-            environment("serving") / "bin/python", "-m", "workloads.inference.gateway",
-            "--host=127.0.0.1",
-            f"--port={GATEWAY_PORT}",
-            f"--state={folder}/gateway",
-            f"--namespace={NAMESPACE}",
-        ],
-        folder / "gateway.log",
-        _environment(cluster.identity("gateway")),
-    )  # fmt: skip
-    process.until("/healthz", lambda: _answers(f"{GATEWAY}/healthz"))
-    return process
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(text)
+    os.replace(draft, path)

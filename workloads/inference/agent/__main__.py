@@ -3,6 +3,7 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Final
 
 from lightkube import AsyncClient
 
@@ -14,6 +15,9 @@ from workloads.inference.agent import app
 from workloads.inference.agent.loop import Agent
 from workloads.inference.agent.triton import Triton
 from workloads.inference.repository import Repository
+
+GRACE_SECONDS: Final = 1
+"""What is in flight at an agent's end is gateways that wait for news."""
 
 
 def main() -> None:
@@ -62,7 +66,7 @@ def main() -> None:
         follow = cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer)
     else:
         follow = kept.follow_file()
-    serve(app.build(agent, follow), arguments.host, arguments.port)
+    serve(app.build(agent, follow), arguments.host, arguments.port, GRACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ class Gateway:
     async def _embed(
         self, model: Model, revision: Revision, texts: tuple[str, ...], deadline: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        await self.fleet.settled()
         parts = tasks.split(len(texts), model.max_batch_size)
         async with asyncio.TaskGroup() as group:
             answers = [group.create_task(self._ask_one(model, revision, texts[part], deadline)) for part in parts]

@@ -25,6 +25,8 @@ from workloads.inference.config import AGENT_PORT_NAME, GRPC_PORT_NAME, ConfigEr
 POLL_SECONDS: Final = 20
 """How long an agent may hold an answer without news."""
 RETRY_SECONDS: Final = 0.5
+SETTLE_SECONDS: Final = 2.0
+"""How long the first requests wait for the agents' first answers."""
 REPORTED_SECONDS: Final = 5.0
 """An agent that has not answered for so long is no longer quoted to the operator."""
 CHANNEL: Final = [
@@ -51,6 +53,8 @@ class Engine:
     """When the agent last answered (monotonic seconds)."""
     reachable: bool = False
     in_flight: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set after the first look at the agent, whatever came of it."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def holds(self, model: str, revision: str) -> bool:
@@ -88,6 +92,16 @@ class Fleet:
                 await self._drop(engine)
             await self._http.aclose()
 
+    async def settled(self) -> None:
+        """Wait until each agent was asked once: a gateway that has just started does not say that nothing is loaded."""
+        if all(engine.asked.is_set() for engine in self._engines.values()):
+            return
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await asyncio.gather(*(engine.asked.wait() for engine in self._engines.values()))
+        except TimeoutError:
+            pass
+
     def holding(self, model: str, revision: str) -> list[Engine]:
         """The engines that hold a revision, the best to ask first."""
         engines = [engine for engine in self._engines.values() if engine.holds(model, revision)]
@@ -120,6 +134,7 @@ class Fleet:
                     log.warning("agent lost", extra={"server": engine.server.host, "error": type(error).__name__})
                     engine.answered = time.monotonic()
                 engine.reachable = False
+            engine.asked.set()
             if not engine.reachable:
                 await asyncio.sleep(RETRY_SECONDS)
 
