@@ -3,6 +3,7 @@
 import os
 import sys
 
+from homespun import places
 from tools.environments import EnvironmentBuildError
 from tools.obtain import ToolError
 from tools.pulumi.install import environment, install
@@ -14,7 +15,7 @@ def main() -> int:  # noqa: RET503 (execve does not return)
         if not sys.argv[1:]:
             print(*installation.choices, sep="\n")
             return 0
-        variables = environment(installation, os.environ)
+        variables = environment(installation, places.state(), os.environ)
     except (ToolError, EnvironmentBuildError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

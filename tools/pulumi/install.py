@@ -88,9 +88,9 @@ def launcher(python: Path, checkout: Path, module: str) -> str:
     return f'#!/bin/sh\nexec {shlex.quote(str(python))} -u -P -c {shlex.quote(code)} "$@"\n'
 
 
-def environment(installation: Installation, base: Mapping[str, str]) -> dict[str, str]:
-    """`base` with what a `pulumi` command needs; makes the state's folder and its passphrase, if there are none yet."""
-    folder = places.state() / "pulumi"
+def environment(installation: Installation, state: Path, base: Mapping[str, str]) -> dict[str, str]:
+    """`base` with what a `pulumi` command needs; makes the stacks' part of `state` and its passphrase, if need be."""
+    folder = state / "pulumi"
     try:
         _private_folder(folder)
         _passphrase(folder / "passphrase")

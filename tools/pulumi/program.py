@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 SHOWN: Final = 32
+MONITOR_GONE: Final = "resource monitor shut down"
+"""What the engine answers to a program that goes on after a resource has failed."""
 
 
 def main() -> int:
@@ -54,6 +56,8 @@ def main() -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     except Exception as error:
+        if str(error) == MONITOR_GONE:  # as above
+            return SHOWN
         pulumi.log.error(f"Program failed with an unhandled exception:\n{_of_the_program(error, program)}")
         return SHOWN
     return 0

@@ -11,12 +11,24 @@ from pathlib import Path
 class Process:
     """A running program. `log` holds what it prints; its end kills its whole process group."""
 
-    def __init__(self, arguments: Sequence[str | Path], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        log: Path,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.log = log
         self._arguments = [str(argument) for argument in arguments]
         with log.open("ab") as out:
             self._popen = subprocess.Popen(
-                self._arguments, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environment, process_group=0
+                self._arguments,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd=folder,
+                process_group=0,
             )
 
     @property
@@ -51,6 +63,15 @@ class Process:
             if time.monotonic() > end:
                 raise AssertionError(f"{self._arguments[0]}: no {what} within {deadline:.0f} s:\n{self.tail()}")
             time.sleep(0.05)
+
+    def wait(self, deadline: float = 60) -> int:
+        """Its exit code, once it has ended by itself; fails with the end of its log at the deadline."""
+        try:
+            return self._popen.wait(deadline)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"{self._arguments[0]}: still running after {deadline:.0f} s:\n{self.tail()}"
+            ) from None
 
     def tail(self, lines: int = 25) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
