@@ -1,1 +1,1 @@
-"""What exists: Pulumi components and dynamic resources."""
+"""What exists: Pulumi components and dynamic resources over plain typed modules."""

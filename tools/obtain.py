@@ -82,8 +82,8 @@ def downloads_allowed() -> bool:
 
 
 def _recipe(tool: Tool) -> str:
-    sums = (GO_MODULES / tool.module.folder / "go.sum").read_bytes()
-    return hashlib.sha256(repr(tool).encode() + sums).hexdigest()[:8]
+    sources = sorted(GO_MODULES.joinpath(tool.module.folder).iterdir())
+    return hashlib.sha256(repr(tool).encode() + b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
 
 
 def _prints_version(command: Path, tool: Tool) -> bool:
@@ -123,9 +123,24 @@ def download(release: Release, version: str, target: Path, progress: Progress) -
         expected = checksum_of(answer.read().decode(), url.rsplit("/", 1)[1])
     if expected is None:
         raise ToolError(f"{checksum_url}: expected a sha256 for {url}, found none")
-    archive = target.with_suffix(".download")
+    # An archive is kept: several commands may come out of one.
+    archive = places.cache() / "downloads" / expected
+    if not archive.exists():
+        _fetch(url, expected, archive, progress)
+    if release.member is None:
+        archive.rename(target)
+        return
+    with tarfile.open(archive) as tar:
+        _extract(tar, release.member.format(**names), target, url)
+        for path in release.beside:
+            _extract(tar, path.format(**names), target.parent / Path(path).name, url)
+
+
+def _fetch(url: str, expected: str, archive: Path, progress: Progress) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.with_suffix(".partial")
     digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=10) as answer, archive.open("wb") as out:
+    with urllib.request.urlopen(url, timeout=10) as answer, partial.open("wb") as out:
         total = int(answer.headers.get("Content-Length") or 0)
         done = 0
         while block := answer.read(1 << 20):
@@ -134,15 +149,9 @@ def download(release: Release, version: str, target: Path, progress: Progress) -
             done += len(block)
             progress("downloading", 100 * done // total if total else 0)
     if digest.hexdigest() != expected:
+        partial.unlink()
         raise ToolError(f"{url}: expected sha256 {expected}, got {digest.hexdigest()}; nothing was kept")
-    if release.member is None:
-        archive.rename(target)
-        return
-    with tarfile.open(archive) as tar:
-        _extract(tar, release.member.format(**names), target, url)
-        for path in release.beside:
-            _extract(tar, path.format(**names), target.parent / Path(path).name, url)
-    archive.unlink()
+    partial.rename(archive)
 
 
 def _extract(tar: tarfile.TarFile, path: str, target: Path, url: str) -> None:
@@ -168,17 +177,18 @@ def checksum_of(text: str, file_name: str) -> str | None:
 def build(module: GoModule, version: str, target: Path, progress: Progress) -> None:
     """`go build` of the module's package into `target`. Raises ToolError with the compiler's last lines."""
     folder = GO_MODULES / module.folder
-    environment = {**os.environ, "CGO_ENABLED": "0"}
+    environment = {**os.environ, "CGO_ENABLED": "1" if module.cgo else "0"}
+    tags = ["-tags", module.tags] if module.tags else []
     progress("building", 0)
     listed = subprocess.run(
-        ["go", "list", "-deps", module.package], cwd=folder, env=environment, capture_output=True, text=True
+        ["go", "list", "-deps", *tags, module.package], cwd=folder, env=environment, capture_output=True, text=True
     )
     if listed.returncode:
         raise ToolError(f"{module.package} {version}: its Go module can't be had:\n{_last_lines(listed.stderr)}")
     total = len(listed.stdout.splitlines())
     major, minor = version.split(".")[:2]
     ldflags = f"-s -w {module.ldflags.format(version=version, major=major, minor=minor)}".strip()
-    command = ["go", "build", "-v", "-trimpath", "-ldflags", ldflags, "-o", str(target), module.package]
+    command = ["go", "build", "-v", "-trimpath", *tags, "-ldflags", ldflags, "-o", str(target), module.package]
     lines: list[str] = []
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as compiler:
         assert compiler.stderr is not None

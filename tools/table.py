@@ -33,6 +33,9 @@ class GoModule:
     package: str
     ldflags: str = ""
     """Added to `-s -w`; may hold {version}, {major} and {minor}."""
+    tags: str = ""
+    cgo: bool = False
+    """Whether it needs the C compiler and the packages of `BUILD_PACKAGES`."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,40 @@ def _kubernetes(name: str, version_arguments: tuple[str, ...] = ("--version",)) 
     )
 
 
+def _containerd(name: str, version_arguments: tuple[str, ...] = ("--version",)) -> Tool:
+    url = (
+        "https://github.com/containerd/containerd/releases/download/v{version}/"
+        "containerd-static-{version}-linux-{arch}.tar.gz"
+    )
+    package = "github.com/containerd/containerd/v2"
+    return Tool(
+        name=name,
+        version="2.3.7",
+        version_arguments=version_arguments,
+        release=Release(url, url + ".sha256sum", member=f"bin/{name}"),
+        module=GoModule("containerd", f"{package}/cmd/{name}", ldflags=f"-X {package}/version.Version=v{{version}}"),
+    )
+
+
+def _cni(name: str, folder: str) -> Tool:
+    url = (
+        "https://github.com/containernetworking/plugins/releases/download/v{version}/"
+        "cni-plugins-linux-{arch}-v{version}.tgz"
+    )
+    package = "github.com/containernetworking/plugins"
+    stamp = f"-X {package}/pkg/utils/buildversion.BuildVersion=v{{version}}"
+    return Tool(
+        name=name,
+        version="1.9.1",
+        version_arguments=(),
+        release=Release(url, url + ".sha256", member=f"./{name}"),
+        module=GoModule("cni", f"{package}/plugins/{folder}/{name}", ldflags=stamp),
+    )
+
+
 KUBERNETES_VERSION: Final = "1.36.3"
-ETCD_VERSION: Final = "3.6.8"  # what `kubeadm config images list` names for that Kubernetes
+ETCD_VERSION: Final = "3.6.8"  # etcd's and CoreDNS's are those of `kubeadm config images list` for that Kubernetes
+COREDNS_VERSION: Final = "1.14.2"
 PULUMI_VERSION: Final = "3.259.0"  # the newest whose Go module can be had; `pulumi` in pyproject.toml is the same
 PULUMI_COMPANIONS: Final = (
     "pulumi-language-python",
@@ -104,6 +139,44 @@ TOOLS: Final[tuple[Tool, ...]] = (
             ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
         ),
     ),
+    _kubernetes("kube-scheduler"),
+    _kubernetes("kube-proxy"),
+    _kubernetes("kubelet"),
+    _kubernetes("kubeadm", ("version", "--output=short")),
+    Tool(
+        name="coredns",
+        version=COREDNS_VERSION,
+        version_arguments=("-version",),
+        release=Release(
+            url="https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz",
+            checksum_url="https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz.sha256",
+            member="coredns",
+        ),
+        module=GoModule("coredns", "."),
+    ),
+    _containerd("containerd"),
+    _containerd("containerd-shim-runc-v2", ("-v",)),
+    _containerd("ctr"),
+    Tool(
+        name="runc",
+        version="1.4.3",
+        version_arguments=("--version",),
+        release=Release(
+            url="https://github.com/opencontainers/runc/releases/download/v{version}/runc.{arch}",
+            checksum_url="https://github.com/opencontainers/runc/releases/download/v{version}/runc.sha256sum",
+        ),
+        module=GoModule(
+            "runc",
+            "github.com/opencontainers/runc",
+            ldflags="-linkmode external -extldflags -static",
+            tags="netgo,osusergo,seccomp",  # without seccomp it builds, and every pod fails
+            cgo=True,
+        ),
+    ),
+    _cni("bridge", "main"),
+    _cni("host-local", "ipam"),
+    _cni("loopback", "main"),
+    _cni("portmap", "meta"),
 )
 
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).
@@ -114,4 +187,15 @@ PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("debootstrap", "/usr/sbin/debootstrap"),
     ("buildah", "/usr/bin/buildah"),
     ("libpython3.11", "/usr/lib/{machine}-linux-gnu/libpython3.11.so.1.0"),
+    ("systemd-container", "/usr/bin/systemd-nspawn"),
+    ("nftables", "/usr/sbin/nft"),
+    ("openssh-client", "/usr/bin/ssh"),
+    ("catatonit", "/usr/bin/catatonit"),
+)
+# What the C parts of commands are built with, where commands are not downloaded.
+BUILD_PACKAGES: Final[tuple[tuple[str, str], ...]] = (
+    ("gcc", "/usr/bin/gcc"),
+    ("libc6-dev", "/usr/include/stdlib.h"),
+    ("libseccomp-dev", "/usr/include/seccomp.h"),
+    ("pkg-config", "/usr/bin/pkg-config"),
 )

@@ -1,0 +1,106 @@
+"""Make a machine as its state says, look whether it still is, or take everything away: by Ansible, over SSH."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from homespun.hosts import server, state
+from homespun.hosts.errors import HostError
+from homespun.hosts.ssh import Connection
+from homespun.hosts.state import HostState
+
+Progress = Callable[[str], None]
+"""Called with the name of each task as it starts."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run changed, or in check mode would: paths, units, images, task names."""
+
+    changed: tuple[str, ...]
+
+
+def apply(
+    connection: Connection,
+    wanted: HostState,
+    obsolete: tuple[str, ...],
+    interpreter: Path,
+    progress: Progress,
+    check: bool = False,
+) -> Report:
+    """Bring the machine to `wanted`; `obsolete` are paths of ours from an earlier state that are to go.
+
+    `interpreter` is the Python of the environment that holds Ansible. With `check` nothing is touched.
+    """
+    with server.serve(connection, wanted) as url:
+        variables = {"desired": _variables(wanted), "server": url, "obsolete": list(obsolete)}
+        return _play("site.yml", connection, variables, interpreter, progress, check)
+
+
+def remove(connection: Connection, applied: HostState, interpreter: Path, progress: Progress) -> Report:
+    """Take away what `applied` brought."""
+    return _play("remove.yml", connection, {"desired": _variables(applied)}, interpreter, progress, check=False)
+
+
+def _variables(wanted: HostState) -> dict[str, Any]:
+    """What the roles loop over. Contents stay here: they are served."""
+    described = asdict(wanted)
+    for file in described["files"]:
+        del file["content"], file["artifact"]
+    return {
+        **described,
+        "prefix": state.PREFIX,
+        "root": state.ROOT,
+        "run": state.RUN,
+        "bridge": state.BRIDGE,
+        "log_folder": state.AUDIT_LOG_FOLDER,
+        "ctr": f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io",
+    }
+
+
+def _play(
+    playbook: str,
+    connection: Connection,
+    variables: dict[str, Any],
+    interpreter: Path,
+    progress: Progress,
+    check: bool,
+) -> Report:
+    # A control socket's path may have no more than 108 bytes (unix(7)): not below a folder of the user's choice.
+    with tempfile.TemporaryDirectory(prefix="homespun-") as folder:
+        request = {
+            "playbook": playbook,
+            "connection": asdict(connection),
+            "variables": variables,
+            "check": check,
+            "folder": folder,
+        }
+        command = [str(interpreter), "-m", "homespun.hosts.playbook"]
+        root = Path(__file__).parent.parent.parent
+        with subprocess.Popen(
+            command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(request))
+            process.stdin.close()
+            changed, failed, noise = [], [], []
+            for line in process.stdout:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    noise.append(line)
+                    continue
+                if "task" in event:
+                    progress(event["task"])
+                elif "failed" in event:
+                    failed.append(event["failed"])
+                else:
+                    changed.append(event["item"])
+        if process.returncode:
+            raise HostError(f"{connection.address}: {'; '.join(failed) or ''.join(noise[-40:])}")
+    return Report(tuple(dict.fromkeys(changed)))

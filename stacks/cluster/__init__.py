@@ -1,0 +1,1 @@
+"""Kubernetes by kubeadm, from binaries and images of our own making."""

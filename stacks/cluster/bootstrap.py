@@ -1,0 +1,59 @@
+"""Make a cluster on a machine that has its binaries, look at it, take it away: by kubeadm, over SSH."""
+
+import shlex
+from typing import Final
+
+from homespun.hosts import state
+from homespun.hosts.cluster import API_PORT, Cluster
+from homespun.hosts.errors import CommandError
+from homespun.hosts.ssh import Connection
+from stacks.cluster import kubeadm
+from stacks.cluster.errors import ClusterError
+from stacks.cluster.kubeadm import NodeRegistration
+
+ADMIN: Final = "/etc/kubernetes/admin.conf"
+CONFIGURATION: Final = f"{state.PREFIX}/etc/kubeadm.json"
+KUBEADM: Final = f"PATH={state.PREFIX}/bin:/usr/sbin:/usr/bin:/sbin:/bin kubeadm"
+INIT_SECONDS: Final = 300
+
+
+def init(connection: Connection, cluster: Cluster, node: NodeRegistration) -> str:
+    """The admin's kubeconfig of a new cluster. A failure leaves the machine as before; raises ClusterError."""
+    if exists(connection):
+        return kubeconfig(connection)
+    reset(connection)  # what an earlier attempt that was cut off left behind
+    _write(connection, CONFIGURATION, kubeadm.configuration(cluster, node))
+    try:
+        connection.run(f"{KUBEADM} init --config {CONFIGURATION} --skip-token-print", timeout=INIT_SECONDS)
+    except CommandError as error:
+        said = connection.run("journalctl --unit kubelet --no-pager --lines 20 --output cat")
+        reset(connection)
+        raise ClusterError(f"{error}\nthe kubelet said last:\n{said}") from None
+    connection.run(f"touch {CONFIGURATION}.done")
+    return kubeconfig(connection)
+
+
+def exists(connection: Connection) -> bool:
+    """Whether kubeadm has come to its end here."""
+    return connection.run(f"test -e {CONFIGURATION}.done && echo yes || true").strip() == "yes"
+
+
+def kubeconfig(connection: Connection) -> str:
+    """The admin's, with the server's address as we reach it: its certificate holds that too."""
+    text = connection.run(f"cat {ADMIN}")
+    lines = []
+    for line in text.splitlines():
+        head, separator, _ = line.partition("server: ")
+        lines.append(f"{head}{separator}https://{connection.address}:{API_PORT}" if separator else line)
+    return "\n".join(lines) + "\n"
+
+
+def reset(connection: Connection) -> None:
+    """Take the cluster off the machine: its pods, certificates and etcd's data."""
+    connection.run(f"rm -f {CONFIGURATION}.done")
+    connection.run(f"{KUBEADM} reset --force --cri-socket unix://{state.SOCKET}", timeout=120)
+    connection.run("rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd")
+
+
+def _write(connection: Connection, path: str, content: str) -> None:
+    connection.run(f"umask 077 && cat > {shlex.quote(path)}", input=content)

@@ -1,0 +1,146 @@
+"""kubeadm's configuration, typed, v1beta4: what of it we decide. What follows from a machine is the machine's patch.
+
+Source of the format: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from homespun.hosts import state
+from homespun.hosts.cluster import API_PORT, Cluster
+from stacks.cluster.images import REPOSITORY
+
+API_VERSION: Final = "kubeadm.k8s.io/v1beta4"
+
+
+@dataclass(frozen=True)
+class NodeRegistration:
+    """How a machine becomes a node."""
+
+    name: str
+    address: str
+    cgroup_version: int
+    taints: tuple[str, ...] = ()
+    """None: a control plane that is one's only machine runs pods too."""
+
+    def document(self) -> dict[str, Any]:
+        # Its other half, `failCgroupV1: false`, is in the machine's patch.
+        ignored = ["SystemVerification"] if self.cgroup_version == 1 else []
+        return {
+            "name": self.name,
+            "criSocket": f"unix://{state.SOCKET}",
+            "imagePullPolicy": "IfNotPresent",
+            "ignorePreflightErrors": ignored,
+            "taints": [{"key": key, "effect": "NoSchedule"} for key in self.taints],
+            "kubeletExtraArgs": _arguments({"node-ip": self.address}),
+        }
+
+
+@dataclass(frozen=True)
+class InitConfiguration:
+    """The first machine of a cluster."""
+
+    node: NodeRegistration
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "InitConfiguration",
+            "localAPIEndpoint": {"advertiseAddress": self.node.address, "bindPort": API_PORT},
+            "nodeRegistration": self.node.document(),
+            "patches": {"directory": state.PATCHES},
+        }
+
+
+@dataclass(frozen=True)
+class ClusterConfiguration:
+    """What kubeadm keeps in the cluster, for machines that join later."""
+
+    cluster: Cluster
+    audit: dict[str, str] = field(
+        default_factory=lambda: {
+            "audit-policy-file": state.AUDIT_POLICY,
+            "audit-log-path": f"{state.AUDIT_LOG_FOLDER}/audit.log",
+            "audit-log-maxage": "30",
+            "audit-log-maxbackup": "5",
+            "audit-log-maxsize": "50",
+        }
+    )
+
+    def document(self) -> dict[str, Any]:
+        volumes = [
+            {"name": "audit-policy", "hostPath": state.AUDIT_POLICY, "pathType": "File", "readOnly": True},
+            {"name": "audit-log", "hostPath": state.AUDIT_LOG_FOLDER, "pathType": "DirectoryOrCreate"},
+        ]
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "ClusterConfiguration",
+            "clusterName": self.cluster.name,
+            "kubernetesVersion": f"v{self.cluster.kubernetes_version}",
+            "controlPlaneEndpoint": f"{self.cluster.endpoint}:{API_PORT}",
+            "imageRepository": REPOSITORY,
+            "networking": {
+                "podSubnet": str(self.cluster.pod_range),
+                "serviceSubnet": str(self.cluster.service_range),
+                "dnsDomain": self.cluster.dns_domain,
+            },
+            "apiServer": {
+                "extraArgs": _arguments(self.audit),
+                "extraVolumes": [{**volume, "mountPath": volume["hostPath"]} for volume in volumes],
+            },
+            # Each machine's part of the pods' range stands in its CNI configuration: handed out by us, not as they come.
+            "controllerManager": {"extraArgs": _arguments({"allocate-node-cidrs": "false"})},
+        }
+
+
+@dataclass(frozen=True)
+class KubeletConfiguration:
+    """What all kubelets have in common."""
+
+    cluster: Cluster
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "clusterDomain": self.cluster.dns_domain,
+            "clusterDNS": [self.cluster.dns_address],
+            "failSwapOn": False,  # a machine that has been used for years has swap; pods don't use it (NoSwap)
+            "serverTLSBootstrap": False,
+            # Images came by our hand and could not be pulled again.
+            "imageGCHighThresholdPercent": 100,
+            "evictionHard": {
+                "memory.available": "200Mi",
+                "nodefs.available": "2%",
+                "nodefs.inodesFree": "2%",
+                "imagefs.available": "2%",
+            },
+        }
+
+
+@dataclass(frozen=True)
+class KubeProxyConfiguration:
+    """Services by nftables; the machine's own conntrack limits are left alone."""
+
+    cluster: Cluster
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": "nftables",
+            "clusterCIDR": str(self.cluster.pod_range),
+            "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+        }
+
+
+def configuration(cluster: Cluster, node: NodeRegistration) -> str:
+    """The file for `kubeadm init --config`: JSON documents, which is YAML too."""
+    parts = (InitConfiguration(node), ClusterConfiguration(cluster), KubeletConfiguration(cluster),
+             KubeProxyConfiguration(cluster))  # fmt: skip
+    return "---\n".join(json.dumps(part.document(), indent=2) + "\n" for part in parts)
+
+
+def _arguments(values: dict[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
