@@ -19,6 +19,7 @@ class Cluster:
 
     @property
     def endpoint_url(self) -> str:
+        """The API server's address by its name."""
         return f"https://{self.endpoint}:{API_PORT}"
 
     @property

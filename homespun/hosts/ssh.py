@@ -3,7 +3,6 @@
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from homespun.hosts.errors import CommandError, UnreachableError

@@ -106,7 +106,7 @@ def desired(
     """The state of a machine of `role` whose pods get `pod_range`, a part of the cluster's."""
     binaries = (*RUNTIME_BINARIES, *KUBERNETES_BINARIES)
     containerd, kubelet, egress = "homespun-containerd.service", "kubelet.service", "homespun-egress.service"
-    restarts = {name: (containerd,) for name in RUNTIME_BINARIES} | {"kubelet": (kubelet,)}
+    restarts = dict.fromkeys(RUNTIME_BINARIES, (containerd,)) | {"kubelet": (kubelet,)}
     sandbox = next(image.reference for image in images if "/pause:" in image.reference)
     files = [
         *(_binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts.get(name, ())) for name in binaries),
@@ -121,7 +121,9 @@ def desired(
         _text(f"/etc/systemd/system/{egress}", EGRESS_UNIT, restarts=(egress,)),
     ]
     if facts.loadable_modules:
-        files.append(_text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
+        files.append(
+            _text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules))
+        )
     if role == "control-plane":
         files.append(_text(AUDIT_POLICY, AUDIT_RULES))
     return HostState(

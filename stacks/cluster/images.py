@@ -1,4 +1,4 @@
-"""Container images made of single binaries, as OCI archives: the same bytes from the same inputs, no registry, no engine.
+"""Container images of single binaries, as OCI archives: the same bytes from the same inputs, no registry, no engine.
 
 Their names stand under `localhost/homespun`, so that none is taken for upstream's, nor ever looked for in a registry.
 """
@@ -110,7 +110,9 @@ def _write(recipe: Recipe, architecture: str, target: Path) -> None:
         }
     )
     layers = [{"mediaType": LAYER, "digest": layer_digest, "size": layer.stat().st_size}]
-    manifest = _json({"schemaVersion": 2, "mediaType": MANIFEST, "config": _descriptor(CONFIG, config), "layers": layers})
+    manifest = _json(
+        {"schemaVersion": 2, "mediaType": MANIFEST, "config": _descriptor(CONFIG, config), "layers": layers}
+    )
     described = {
         **_descriptor(MANIFEST, manifest),
         "platform": {"architecture": architecture, "os": "linux"},

@@ -25,6 +25,7 @@ class NodeRegistration:
     """None: a control plane that is one's only machine runs pods too."""
 
     def document(self) -> dict[str, Any]:
+        """As kubeadm reads it."""
         # Its other half, `failCgroupV1: false`, is in the machine's patch.
         ignored = ["SystemVerification"] if self.cgroup_version == 1 else []
         return {
@@ -44,6 +45,7 @@ class InitConfiguration:
     node: NodeRegistration
 
     def document(self) -> dict[str, Any]:
+        """As kubeadm reads it."""
         return {
             "apiVersion": API_VERSION,
             "kind": "InitConfiguration",
@@ -69,7 +71,8 @@ class ClusterConfiguration:
     )
 
     def document(self) -> dict[str, Any]:
-        volumes = [
+        """As kubeadm reads it."""
+        volumes: list[dict[str, Any]] = [
             {"name": "audit-policy", "hostPath": state.AUDIT_POLICY, "pathType": "File", "readOnly": True},
             {"name": "audit-log", "hostPath": state.AUDIT_LOG_FOLDER, "pathType": "DirectoryOrCreate"},
         ]
@@ -89,7 +92,7 @@ class ClusterConfiguration:
                 "extraArgs": _arguments(self.audit),
                 "extraVolumes": [{**volume, "mountPath": volume["hostPath"]} for volume in volumes],
             },
-            # Each machine's part of the pods' range stands in its CNI configuration: handed out by us, not as they come.
+            # Each machine's part of the pods' range stands in its CNI configuration: handed out by us.
             "controllerManager": {"extraArgs": _arguments({"allocate-node-cidrs": "false"})},
         }
 
@@ -101,6 +104,7 @@ class KubeletConfiguration:
     cluster: Cluster
 
     def document(self) -> dict[str, Any]:
+        """As kubeadm reads it."""
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
@@ -126,6 +130,7 @@ class KubeProxyConfiguration:
     cluster: Cluster
 
     def document(self) -> dict[str, Any]:
+        """As kubeadm reads it."""
         return {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",

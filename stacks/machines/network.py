@@ -27,10 +27,12 @@ class Network:
 
     @property
     def gateway(self) -> IPv4Address:
+        """The box's own address in it."""
         return self.range[1]
 
     @property
     def table(self) -> str:
+        """The nftables table that holds all rules of the lab."""
         return f"homespun-{self.lab}"
 
 
@@ -107,9 +109,11 @@ def _taken(network: Network) -> str | None:
             continue
         if IPv4Network(destination).overlaps(network.range):
             return f"found a route to {destination} by {route.get('dev')}; choose another by homespun:lab.range"
-    for link in json.loads(_run("ip", "-json", "-4", "address", "show", "dev", network.bridge)) if _exists(
-        network.bridge
-    ) else []:
+    for link in (
+        json.loads(_run("ip", "-json", "-4", "address", "show", "dev", network.bridge))
+        if _exists(network.bridge)
+        else []
+    ):
         for address in link["addr_info"]:
             found = IPv4Interface(f"{address['local']}/{address['prefixlen']}")
             if found.network != network.range:

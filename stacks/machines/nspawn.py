@@ -53,18 +53,22 @@ class Machine:
 
     @property
     def home(self) -> Path:
+        """Its folder, a child of the lab's."""
         return self.folder / self.name
 
     @property
     def unique_name(self) -> str:
+        """Its name among all labs' machines on this box."""
         return f"{self.network.lab}-{self.name}"
 
     @property
     def cgroup(self) -> PurePosixPath:
+        """The cgroup of all its processes, in each hierarchy."""
         return PurePosixPath("homespun", self.network.lab, self.name)
 
     @property
     def connection(self) -> Connection:
+        """How it is reached: by the lab's key, with its pinned host key."""
         keys = self.folder / "ssh"
         return Connection(str(self.address), "root", str(keys / "id_ed25519"), str(keys / "known_hosts"))
 
@@ -162,7 +166,9 @@ def check_leftovers(machine: Machine) -> list[str]:
     found += [f"process {process}: {words}" for process, words in _processes_that_name(str(machine.folder))]
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if str(machine.folder) in line]
-    found += [f"{folder}/{machine.unique_name}" for folder in NSPAWN_RUNTIME if (Path(folder) / machine.unique_name).exists()]
+    found += [
+        f"{folder}/{machine.unique_name}" for folder in NSPAWN_RUNTIME if (Path(folder) / machine.unique_name).exists()
+    ]
     found += network.leftovers(machine.network)
     return found + ([f"folder {machine.folder}"] if machine.folder.exists() else [])
 

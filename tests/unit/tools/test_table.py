@@ -12,7 +12,9 @@ from tools.table import TOOLS, Tool
 def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool) -> None:
     pins = (GO_MODULES / tool.module.folder / "go.mod").read_text()
     modules = dict(re.findall(r"^(?:require )?\s*(\S+) v(\S+?)(?: // indirect)?$", pins, re.MULTILINE))
-    module = next(name for name in sorted(modules, reverse=True) if tool.module.package.startswith(name))
+    # A main package of our own (`.`) is around the module that the command is called after.
+    package = f"github.com/{tool.name}/{tool.name}" if tool.module.package == "." else tool.module.package
+    module = next(name for name in sorted(modules, reverse=True) if package.startswith(name))
     assert modules[module] == tool.version
 
 
