@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test lint unit integration lock clean
+.PHONY: help tools environments test lint unit integration e2e lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -20,7 +20,7 @@ tools: ## obtain the third-party commands (found, downloaded or built), with pro
 	@python3 -m tools
 	@python3 -m tools.pulumi
 
-test: lint unit integration ## everything: lint, types, unit and integration tests
+test: lint unit integration e2e ## everything
 
 lint: ## format, lint, types, import contracts, lock files
 	$(DEV)/ruff format --check .
@@ -31,8 +31,16 @@ lint: ## format, lint, types, import contracts, lock files
 unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
-integration: tools ## on real parts, each started once
+integration: tools environments ## on real parts, each started once
 	$(ISOLATED) $(DEV)/pytest tests/integration
+
+e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
+	@python3 -m tools.images >/dev/null
+	$(DEV)/pytest tests/e2e
+
+environments: ## build the Python environments that the tests' programs run in
+	@for extra in operator serving triton minilm stacks hosts client-hf-036 client-hf-12 client-hf-24; do \
+		python3 -m tools --environment $$extra >/dev/null || exit 1; done
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock

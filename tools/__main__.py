@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from tools.environments import EnvironmentBuildError, environment
-from tools.obtain import ToolError, obtain
-from tools.table import PACKAGES, TOOLS
+from tools.obtain import ToolError, downloads_allowed, obtain
+from tools.table import BUILD_PACKAGES, PACKAGES, TOOLS
 
 
 def main() -> int:
@@ -44,7 +44,8 @@ def main() -> int:
 def missing_packages() -> list[str]:
     """The Debian packages of the table that this machine lacks."""
     machine = platform.machine()
-    return [name for name, proof in PACKAGES if not Path(proof.format(machine=machine)).exists()]
+    wanted = PACKAGES if downloads_allowed() else (*PACKAGES, *BUILD_PACKAGES)
+    return [name for name, proof in wanted if not Path(proof.format(machine=machine)).exists()]
 
 
 def _require_packages() -> None:

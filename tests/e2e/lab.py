@@ -1,0 +1,164 @@
+"""A lab of the tests' own: one real machine, a host by Ansible, a cluster by kubeadm, the platform and a model's files.
+
+It has a name, a bridge, ranges and a folder of its own, and may run beside a lab that is up.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from homespun.hosts import apply, facts, state
+from homespun.hosts.cluster import Cluster
+from stacks.cluster import bootstrap
+from stacks.cluster import images as cluster_images
+from stacks.cluster.kubeadm import NodeRegistration
+from stacks.machines import cgroups, nspawn, rootfs
+from stacks.machines.network import Network
+from stacks.platform.manifests import LocalVolume, Platform, manifests
+from tools.environments import environment
+from tools.images.build import images
+from tools.obtain import architecture, obtain
+from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, TOOLS
+
+NAME: Final = "e2e"
+NODE: Final = "m0"
+NETWORK: Final = Network(NAME, "hs-e2e", IPv4Network("10.39.0.0/24"))
+ADDRESS: Final = IPv4Address("10.39.0.10")
+CLUSTER: Final = Cluster(
+    NAME, KUBERNETES_VERSION, f"api.{NAME}.internal", str(ADDRESS), IPv4Network("10.40.0.0/16"),
+    IPv4Network("10.38.0.0/16"),
+)  # fmt: skip
+PODS: Final = IPv4Network("10.40.0.0/24")
+MODELS: Final = f"{state.ROOT}/volumes/models"
+CTR: Final = f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io"
+
+
+def _quiet(*_: Any) -> None:
+    """Progress that nobody follows."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The running lab; `times` are the seconds that each step took."""
+
+    machine: nspawn.Machine
+    kubeconfig: Path
+    times: dict[str, float]
+
+    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
+        """What kubectl prints; an AssertionError with what it complains of, if it fails and `check`."""
+        command = [str(_tools()["kubectl"]), f"--kubeconfig={self.kubeconfig}", *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, input=input, timeout=300)
+        assert ran.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ran.stderr}"
+        return ran.stdout
+
+    def ssh(self, command: str) -> str:
+        return self.machine.connection.run(command, timeout=120)
+
+
+def start(folder: Path) -> Lab:
+    """Bring it up: machine, host, cluster. What an earlier run left is taken down first."""
+    machine = nspawn.Machine(NETWORK, folder, NODE, ADDRESS, rootfs.obtain(_quiet))
+    nspawn.destroy(machine)
+    times: dict[str, float] = {}
+    with _timed(times, "machine"):
+        nspawn.create(machine)
+        nspawn.start(machine)
+    tools = _tools()
+    recipes = cluster_images.recipes(tools, KUBERNETES_VERSION, ETCD_VERSION, COREDNS_VERSION)
+    built = tuple(cluster_images.build(recipe, architecture()) for recipe in recipes)
+    artifacts = {name: state.Artifact(str(path), cluster_images.sha256(path)) for name, path in tools.items()}
+    with _timed(times, "host"):
+        wanted = state.desired("control-plane", facts.read(machine.connection), CLUSTER, PODS, artifacts, built)
+        apply.apply(machine.connection, wanted, (), environment("hosts") / "bin/python", _quiet)
+    with _timed(times, "cluster"):
+        text = bootstrap.init(machine.connection, CLUSTER, NodeRegistration(NODE, str(ADDRESS), 1))
+    kubeconfig = folder / "admin.kubeconfig"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(text)
+    lab = Lab(machine, kubeconfig, times)
+    with _timed(times, "node"):
+        lab.kubectl("wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=120s")
+    return lab
+
+
+def add_platform(lab: Lab) -> None:
+    """Images into the machine's containerd, then the objects of the platform stack."""
+    built = images(_quiet)
+    with _timed(lab.times, "images"):
+        for image in built.values():
+            command = [*lab.machine.connection.command(), f"{CTR} images import --local --discard-unpacked-layers -"]
+            with image.archive.open("rb") as archive:
+                subprocess.run(command, stdin=archive, capture_output=True, check=True, timeout=300)
+    lab.ssh(f"install -d -m 2775 -g 10001 {MODELS}")
+    platform = Platform(
+        namespace="ml",
+        address=str(ADDRESS),
+        operator_image=built["operator"].reference,
+        serving_image=built["serving"].reference,
+        triton_image=built["triton"].reference,
+        models_volume=LocalVolume(NODE, MODELS),
+    )
+    with _timed(lab.times, "platform"):
+        documents = manifests(platform)
+        first = [document for document in documents if document["kind"] in ("Namespace", "CustomResourceDefinition")]
+        for batch in (first, documents):
+            lab.kubectl("apply", "--server-side", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(batch))
+        lab.kubectl("-n", "homespun-system", "rollout", "status", "deployment", "--timeout=180s")
+
+
+def copy_model(lab: Lab, folder: Path, name: str) -> None:
+    """Put a model's folder into the claim `models`."""
+    pack = subprocess.run(["tar", "-C", str(folder), "-c", "."], capture_output=True, check=True).stdout
+    target = f"{MODELS}/{name}"
+    unpack = f"mkdir -p {target} && tar -C {target} --no-same-owner -x && chmod -R g+rX {target}"
+    command = [*lab.machine.connection.command(), unpack]
+    subprocess.run(command, input=pack, check=True, capture_output=True)
+
+
+def memory(lab: Lab) -> int:
+    """Bytes that the machine's processes take, without what the kernel only caches."""
+    total = 0
+    for process in cgroups.processes(lab.machine.cgroup):
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def until(what: str, condition: Callable[[], object], deadline: float = 120) -> None:
+    """Wait for a condition, or fail by its name."""
+    end = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < end, f"expected within {deadline:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+def conditions(lab: Lab, name: str) -> dict[str, str]:
+    """Type → status of a model's conditions."""
+    found = json.loads(lab.kubectl("-n", "ml", "get", "im", name, "-o", "json"))
+    return {entry["type"]: entry["status"] for entry in found.get("status", {}).get("conditions", [])}
+
+
+def _tools() -> dict[str, Path]:
+    return {tool.name: obtain(tool, _quiet) for tool in TOOLS if tool.name != "pulumi"}
+
+
+class _timed:  # noqa: N801 - reads as a verb
+    def __init__(self, times: dict[str, float], name: str) -> None:
+        self._times, self._name = times, name
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._times[self._name] = round(time.monotonic() - self._started, 1)
