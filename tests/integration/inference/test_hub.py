@@ -10,6 +10,7 @@ from tests.integration.parts.hub import COMMIT, Hub, Repository, read
 from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import Server, Serving, revision
 from workloads.inference.config import Failure, Model, State
+from workloads.inference.sources import CHUNK_BYTES
 
 PORT = 18500
 
@@ -60,7 +61,8 @@ def test_a_fetch_that_is_cut_off_goes_on_where_it_was(serving_from_hub: Serving,
     serving_from_hub.declare(_model())
     serving_from_hub.server.until_state("hub", State.LOADED, deadline=60)
     assert hub.asked["model.onnx"] >= 3
-    assert hub.sent["model.onnx"] == size  # not a byte twice
+    cuts = hub.asked["model.onnx"] - 1
+    assert hub.sent["model.onnx"] <= size + cuts * CHUNK_BYTES  # at most the chunk that was under way comes twice
 
 
 def test_a_hub_that_breaks_off_is_told_and_tried_again(serving_from_hub: Serving, hub: Hub) -> None:

@@ -1,5 +1,7 @@
 """A new revision replaces the old one without a failed request; a broken one replaces nothing."""
 
+from dataclasses import replace
+
 import httpx2
 
 from tests.integration.inference.conftest import minilm_model
@@ -96,7 +98,8 @@ def test_a_model_that_is_deleted_leaves_nothing(serving: Serving) -> None:
 
 def test_a_model_before_its_first_revision_is_loading(serving: Serving) -> None:
     revisions = (revision("truncated", "pvc://models/truncated"),)
-    serving.declare(minilm_model(), minilm_model(name="new", model_id="new", revisions=revisions, active=""))
+    new = replace(minilm_model(name="new", model_id="new", revisions=revisions), active="")
+    serving.declare(minilm_model(), new)
     serving.until("it to be known", lambda: serving.ask("new", {"inputs": "a"}).status_code != 404)
     answer = serving.ask("new", {"inputs": "a"})
     assert answer.status_code == 503
