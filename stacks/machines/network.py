@@ -61,6 +61,16 @@ def down(network: Network) -> None:
         _restore(note.parent)
 
 
+def unplug(machine: str) -> None:
+    """Take away a dead machine's end of its cable: the kernel may be slow to, and the next start would stumble on it.
+
+    systemd-nspawn(1), --network-bridge=: the box's end is called `vb-` and the machine's name, cut to what Linux takes.
+    """
+    cable = f"vb-{machine}"[:15]
+    if _exists(cable):
+        subprocess.run(["ip", "link", "delete", cable], capture_output=True)  # it may go by itself meanwhile
+
+
 def leftovers(network: Network) -> list[str]:
     """What is still there of it."""
     found = [f"link {network.bridge}"] if _exists(network.bridge) else []

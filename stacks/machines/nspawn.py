@@ -99,6 +99,7 @@ def start(machine: Machine) -> bool:
         machine.connection.wait(BOOT_SECONDS)
         return False
     cgroups.kill(machine.cgroup)  # what a killed nspawn left behind
+    network.unplug(machine.unique_name)
     console = machine.home / "console.log"
     with console.open("wb") as out:
         process = subprocess.Popen(
@@ -140,6 +141,7 @@ def stop(machine: Machine, grace: float = 20) -> None:
         while cgroups.processes(machine.cgroup) and time.monotonic() < end:
             time.sleep(0.1)
     cgroups.kill(machine.cgroup)
+    network.unplug(machine.unique_name)
     cgroups.remove(machine.cgroup)
     for folder in NSPAWN_RUNTIME:
         shutil.rmtree(Path(folder) / machine.unique_name, ignore_errors=True)
