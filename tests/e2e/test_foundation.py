@@ -19,7 +19,10 @@ PAPERS = Path(__file__).parents[2] / "examples/papers.jsonl"
 
 
 def ask(inputs: Any) -> tuple[int, Any]:
-    """What the gateway answers on the machine's address; 0 where nothing answers."""
+    """What the gateway answers on the machine's address; 0 where nothing answers.
+
+    For a moment after a boot a node port still leads to the pod address of before, which may be another pod's by now.
+    """
     request = urllib.request.Request(
         f"http://{ADDRESS}:30080/models/{MODEL_ID}",
         data=json.dumps({"inputs": inputs}).encode(),
@@ -29,7 +32,7 @@ def ask(inputs: Any) -> tuple[int, Any]:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+        return error.code, error.read().decode(errors="replace")
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return 0, None
 
