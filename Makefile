@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools environments test lint unit integration e2e lock clean
+.PHONY: help tools environments test lint unit integration e2e bench-embedding lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -41,6 +41,9 @@ e2e: tools environments ## a real machine, a real cluster, a real model: from no
 environments: ## build the Python environments that the tests' programs run in
 	@for extra in operator serving triton minilm stacks hosts client-hf-036 client-hf-12 client-hf-24; do \
 		python3 -m tools --environment $$extra >/dev/null || exit 1; done
+
+bench-embedding: ## latency, throughput and memory of a served model
+	$(ISOLATED) bash -c 'ip link set lo up && $(DEV)/python -m bench.embedding'
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock

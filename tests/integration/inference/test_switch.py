@@ -28,6 +28,22 @@ def test_a_switch_under_load_fails_no_request(serving: Serving) -> None:
     assert len({answer[0] for answer in load.answers}) == 1  # the same weights: the same answer throughout
 
 
+def test_a_gateway_that_has_not_heard_of_the_switch_still_gets_its_answers(serving: Serving) -> None:
+    serving.declare(minilm_model(also=("again",)))
+    serving.server.until_state("again", State.LOADED)
+    serving.until("the gateway's word of it", lambda: len([p for p in serving.state() if p.state is State.LOADED]) == 2)
+    with under_load(f"{serving.url}/models/{MODEL_ID}", {"inputs": "hello"}, clients=1) as load:
+        log = serving.server.agent.log
+        documents = log.read_text().count("new document")
+        serving.declare_to_agents(minilm_model("again"))
+        serving.server.agent.until("the agent to hear", lambda: log.read_text().count("new document") > documents)
+        count = len(load.statuses)
+        serving.until("more answers", lambda: len(load.statuses) > count + 20)
+        serving.declare(minilm_model("again"))
+        serving.until("the old one to be gone", lambda: len(serving.server.stubs()) == 1)
+    assert load.failed == []
+
+
 def test_adding_a_revision_leaves_the_old_ones_process_alone(serving: Serving) -> None:
     before = serving.server.stubs()
     serving.declare(minilm_model(also=("again",)))

@@ -173,9 +173,13 @@ class Serving:
 
     def declare(self, *models: Model) -> None:
         """Tell gateway and agents what to serve, as the operator would."""
-        document = render(Config(models, token_hash(PROBE_TOKEN)))
-        for folder in (self.folder / "gateway", *(server.folder / "agent" for server in self.servers)):
-            _write(folder / "config.json", document)
+        self.declare_to_agents(*models)
+        _write(self.folder / "gateway/config.json", _document(models))
+
+    def declare_to_agents(self, *models: Model) -> None:
+        """Tell the agents alone, as if the gateway's watch were late."""
+        for server in self.servers:
+            _write(server.folder / "agent/config.json", _document(models))
 
     def ask(self, model_id: str, body: Any, path: str = "/models/{id}", **options: Any) -> httpx2.Response:
         return httpx2.post(f"{self.url}{path.format(id=model_id)}", json=body, timeout=40, **options)
@@ -199,6 +203,10 @@ class Serving:
         self.gateway.stop()
         for server in self.servers:
             server.stop()
+
+
+def _document(models: tuple[Model, ...]) -> str:
+    return render(Config(models, token_hash(PROBE_TOKEN)))
 
 
 def _write(path: Path, text: str) -> None:

@@ -70,6 +70,7 @@ class Agent:
         self._fetching: set[Held] = set()
         self._busy: dict[str, int] = {}
         self._unwanted_since: dict[Held, float] = {}
+        self._digests: dict[Held, str] = {}
         self._loads: dict[Key, int] = {}
         self._load_seconds: dict[Key, float] = {}
         config.listeners.append(self._wake.set)
@@ -125,6 +126,9 @@ class Agent:
         fetched, written = self._repository.fetched(), self._repository.written()
         here = {(model, version) for model, versions in fetched.items() for version in versions}
         wanted = {(model.name, revision.version) for model in config.models for revision in model.revisions}
+        self._digests = {held: digest for held, digest in self._digests.items() if held in here} | {
+            (model.name, revision.version): revision.digest for model in config.models for revision in model.revisions
+        }
         now = time.monotonic()
         self._unwanted_since = {held: self._unwanted_since.get(held, now) for held in here - wanted}
         self._sizes = {held: self._sizes.get(held) or self._repository.size(*held) for held in here}
@@ -140,6 +144,7 @@ class Agent:
             fetching=frozenset(self._fetching),
             busy=dict(self._busy),
             unwanted_since=self._unwanted_since,
+            digests=self._digests,
             loads=self._loads,
             load_seconds=self._load_seconds,
             memory_limit=self._memory_limit,

@@ -60,6 +60,8 @@ class Observed:
     """Models that an action is at work on, with the version that it loads (0: none)."""
     unwanted_since: Mapping[Held, float] = field(default_factory=dict)
     """Since when a version is here without being in the configuration."""
+    digests: Mapping[Held, str] = field(default_factory=dict)
+    """The digest of the revision that a version was, as far as the configuration ever said it."""
     loads: Mapping[Key, int] = field(default_factory=dict)
     load_seconds: Mapping[Key, float] = field(default_factory=dict)
     memory_limit: int = 0
@@ -127,8 +129,8 @@ def plan(config: Config, observed: Observed) -> tuple[tuple[Action, ...], tuple[
         if loads and not any(observed.busy.values()):
             actions.append(min(loads, key=lambda load: load.revision.digest != load.model.active))
     actions.extend(_removals(config, observed))
-    placements = (_placement(model, revision, observed) for model in config.models for revision in model.revisions)
-    return tuple(actions), tuple(placements)
+    placements = [_placement(model, revision, observed) for model in config.models for revision in model.revisions]
+    return tuple(actions), (*placements, *_lingering(config, observed))
 
 
 def backoff(attempts: int) -> float:
@@ -221,6 +223,17 @@ def _too_large(model: Model, revision: Revision, observed: Observed) -> str:
 
 def _mib(size: int) -> str:
     return f"{size // 2**20} MiB"
+
+
+def _lingering(config: Config, observed: Observed) -> list[Placement]:
+    """What is still served though the configuration no longer names it: a gateway that has not heard so asks for it."""
+    wanted = {(model.name, revision.version) for model in config.models for revision in model.revisions}
+    served = {(name, version) for name, versions in (observed.engine or {}).items() for version in versions}
+    return [
+        Placement(model=held[0], revision=observed.digests[held], state=State.LOADED)
+        for held in sorted(served - wanted - observed.dead)
+        if held in observed.digests
+    ]
 
 
 def _placement(model: Model, revision: Revision, observed: Observed) -> Placement:

@@ -105,6 +105,16 @@ def test_a_version_that_left_the_declaration_lingers_until_nobody_asks_for_it() 
     assert _plan(MODEL, later)[0] == (Retire("m", V_NEW),)
 
 
+def test_a_version_that_lingers_is_still_reported() -> None:
+    digests = {("m", V_OLD): OLD.digest, ("m", V_NEW): NEW.digest}
+    observed = _serving(V_OLD, V_NEW, digests=digests)
+    assert [(placement.revision, placement.state) for placement in _plan(MODEL, observed)[1]] == [
+        (OLD.digest, State.LOADED),
+        (NEW.digest, State.LOADED),
+    ]
+    assert [placement.revision for placement in _plan(None, observed)[1]] == [OLD.digest, NEW.digest]
+
+
 def test_files_that_nobody_serves_go_at_once() -> None:
     observed = replace(_serving(V_OLD), fetched=_held(V_OLD, V_NEW), unwanted_since={("m", V_NEW): 0.0})
     assert _plan(MODEL, observed)[0] == (Retire("m", V_NEW),)
