@@ -36,7 +36,7 @@ integration: tools environments ## on real parts, each started once
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
 	@python3 -m tools.images >/dev/null
-	$(DEV)/pytest tests/e2e
+	$(DEV)/pytest -s tests/e2e
 
 environments: ## build the Python environments that the tests' programs run in
 	@for extra in operator serving triton minilm stacks hosts client-hf-036 client-hf-12 client-hf-24; do \

@@ -204,6 +204,8 @@ def _deployment(
         "volumeMounts": [pods.TMP_MOUNT],
     }
     if ready is not None:
+        # A socket that is closed before the endpoint is gone refuses those who still come.
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": 3}}}
         container["readinessProbe"] = {"httpGet": {"path": ready, "port": "http"}, "periodSeconds": 2}
     pod = {
         "serviceAccountName": name,

@@ -54,7 +54,8 @@ def test_an_applied_example_becomes_ready_and_answers(lab: Lab) -> None:
     lab.times["model"] = round(time.monotonic() - started, 1)
     status, vector = ask("hello")
     assert (status, len(vector)) == (200, 384)
-    print(f"\n{lab.times} {labs.memory(lab) / 2**30:.2f} GiB")
+    print(f"\n{' · '.join(f'{name} {seconds}s' for name, seconds in lab.times.items())}", end=" ")
+    print(f"· {labs.memory(lab) / 2**30:.2f} GiB of memory")
 
 
 def test_the_page_shows_what_there_is_and_finds_a_paper_by_meaning(lab: Lab) -> None:
