@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,12 +82,8 @@ class Server:
         )  # fmt: skip
 
     def kill_triton(self) -> None:
-        """SIGKILL to tritonserver alone, as the kernel does it to a process that is too large."""
-        os.kill(self.triton.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self.triton.running():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        """SIGKILL to tritonserver and its processes: it is PID 1 of its container, the kernel takes the rest along."""
+        self.triton.kill()
 
     def stubs(self) -> dict[int, int]:
         """The processes of loaded versions: version → pid."""
