@@ -7,6 +7,11 @@ SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 export OMP_NUM_THREADS := 1
+# What linters and tests remember goes into the cache too, not into the clone.
+CACHE := $(shell python3 -c 'from homespun import places; print(places.cache())')
+export RUFF_CACHE_DIR := $(CACHE)/ruff
+export MYPY_CACHE_DIR := $(CACHE)/mypy
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 export OPENBLAS_NUM_THREADS := 1
 
 DEV = $(shell python3 -m tools --environment dev)/bin
@@ -49,4 +54,4 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock
 
 clean: ## remove the cache of commands and environments
-	rm -rf -- "$(shell python3 -c 'from homespun import places; print(places.cache())')"
+	rm -rf -- "$(CACHE)"
