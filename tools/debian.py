@@ -21,8 +21,7 @@ def tree(name: str, packages: Sequence[str], progress: Progress) -> Path:
 
     Raises ToolError with debootstrap's last lines.
     """
-    recipe = hashlib.sha256("\0".join((SUITE, *packages, Path(__file__).read_text())).encode()).hexdigest()[:12]
-    target = places.cache() / "debian" / f"{name}-{SUITE}-{recipe}"
+    target = cached_path(name, packages)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts share the cache
@@ -32,8 +31,16 @@ def tree(name: str, packages: Sequence[str], progress: Progress) -> Path:
             _debootstrap(partial, packages, progress)
             for useless in ("var/lib/apt/lists", "var/cache/apt/archives", "usr/share/doc", "usr/share/man"):
                 shutil.rmtree(partial / useless, ignore_errors=True)
+            # Which mirror this box uses is nobody else's business.
+            (partial / "etc/apt/sources.list").write_text(f"deb {ADDRESS} {SUITE} main\n")
             partial.rename(target)
     return target
+
+
+def cached_path(name: str, packages: Sequence[str]) -> Path:
+    """Where the tree stands; its name tells its content."""
+    recipe = hashlib.sha256("\0".join((SUITE, *packages, Path(__file__).read_text())).encode()).hexdigest()[:12]
+    return places.cache() / "debian" / f"{name}-{SUITE}-{recipe}"
 
 
 def mirror() -> str:
@@ -55,4 +62,5 @@ def _debootstrap(target: Path, packages: Sequence[str], progress: Progress) -> N
             progress("unpacking", min(99, len(lines) // 5))  # some 500 lines, and no total
     if running.returncode:
         shutil.rmtree(target, ignore_errors=True)
-        raise ToolError(f"debootstrap {SUITE} failed:\n{''.join(lines[-8:]).strip()}")
+        said = "".join(lines[-8:]).strip().replace(mirror().rstrip("/"), "<this box's Debian mirror>")
+        raise ToolError(f"debootstrap {SUITE} failed:\n{said}")

@@ -30,17 +30,21 @@ class EnvironmentBuildError(Exception):
     """An environment can't be built; the message holds the installer's last lines."""
 
 
+def cached_path(name: str) -> Path:
+    """Where the environment of `requirements/<name>.txt` stands; its name tells its content."""
+    digest = hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes() + " ".join(INSTALL).encode()).hexdigest()[:12]
+    return places.cache() / "environments" / f"{name}-{digest}"
+
+
 def environment(name: str) -> Path:
-    """The environment of `requirements/<name>.txt` (its folder; the interpreter is `bin/python`)."""
-    lock = REQUIREMENTS / f"{name}.txt"
-    digest = hashlib.sha256(lock.read_bytes() + " ".join(INSTALL).encode()).hexdigest()[:12]
-    target = places.cache() / "environments" / f"{name}-{digest}"
+    """The environment of `requirements/<name>.txt` (its folder; the interpreter is `bin/python`), built if need be."""
+    target = cached_path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / f".{name}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # two checkouts share the cache
         if not (target / ".complete").exists():
             shutil.rmtree(target, ignore_errors=True)
-            _build(name, lock, target)
+            _build(name, REQUIREMENTS / f"{name}.txt", target)
             (target / ".complete").touch()
     return target
 

@@ -1,7 +1,7 @@
 """What the platform stack puts on a cluster: pure builders, so that tests can read all of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from homespun.api.crd import KINDS, definition
@@ -43,7 +43,6 @@ class Platform:
     models_size: str = "5Gi"
     models_volume: LocalVolume | None = None
     """None: the cluster's own default storage class provides it."""
-    pull_policy: str = field(default="IfNotPresent")
 
     @property
     def gateway_url(self) -> str:
@@ -188,7 +187,6 @@ def _deployment(
     container: dict[str, Any] = {
         "name": name,
         "image": image,
-        "imagePullPolicy": platform.pull_policy,
         "command": command,
         "ports": [{"name": "http", "containerPort": PORT}],
         "resources": resources,

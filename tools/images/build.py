@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from homespun import places
-from tools.debian import tree
-from tools.environments import environment
+from tools import environments
+from tools.debian import cached_path, tree
 from tools.obtain import Progress, ToolError
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
-CONTAINERFILES: Final = Path(__file__).parent
+BASE_FILE: Final = Path(__file__).parent / "base.Containerfile"
+PROGRAM_FILE: Final = Path(__file__).parent / "program.Containerfile"
 BASE: Final = "localhost/homespun-base"
 BASE_PACKAGES: Final = ("python3", "libpython3.11", "libgomp1", "libstdc++6", "ca-certificates")
 
@@ -64,9 +65,11 @@ def images(progress: Progress) -> dict[str, Image]:
 
 
 def _image(recipe: Recipe) -> Image:
-    digest = hashlib.sha256(repr((recipe, BASE_PACKAGES)).encode())
-    digest.update((CONTAINERFILES / f"{recipe.name}.Containerfile").read_bytes())
-    digest.update((REPOSITORY / "requirements" / f"{recipe.environment}.txt").read_bytes())
+    # All that decides what is in it: this recipe, the files that build, the tree, the environment, our code.
+    parts = [repr(recipe), cached_path("base", BASE_PACKAGES).name, environments.cached_path(recipe.environment).name]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for file in (Path(__file__), BASE_FILE, PROGRAM_FILE):
+        digest.update(file.read_bytes())
     for path in _code(recipe):
         digest.update(f"{path}\0".encode() + (REPOSITORY / path).read_bytes())
     tag = digest.hexdigest()[:12]
@@ -89,12 +92,12 @@ def _build_all(
     context.mkdir()
     # `cp` knows how to link and what to keep: owners, modes, symbolic links.
     _run(["cp", "-al", str(base), str(context / "tree")])
-    builder.build(BASE, CONTAINERFILES / "base.Containerfile", context)
+    builder.build(BASE, BASE_FILE, context)
     for number, recipe in enumerate(list(missing)):
         progress(f"building image {recipe.name}", 100 * number // len(RECIPES))
         context = workplace / recipe.name
         context.mkdir()
-        _run(["cp", "-a", str(environment(recipe.environment)), str(context / "environment")])
+        _run(["cp", "-a", str(environments.environment(recipe.environment)), str(context / "environment")])
         for path in _code(recipe):
             target = context / "code" / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,7 @@ def _build_all(
         _compile(context / "code", "/opt/homespun")
         image = wanted[recipe]
         partial = image.archive.with_suffix(".partial")
-        builder.build(image.reference, CONTAINERFILES / f"{recipe.name}.Containerfile", context)
+        builder.build(image.reference, PROGRAM_FILE, context)
         builder.save(image.reference, partial)
         partial.rename(image.archive)
 

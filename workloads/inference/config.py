@@ -27,6 +27,9 @@ PROBE_TOKEN_HEADER: Final = "x-homespun-probe"
 REVISION_HEADER: Final = "x-homespun-revision"
 """With the probe token: the digest of the revision that has to answer, though it is not the active one yet."""
 
+REVISION_ANSWER_HEADER: Final = "x-model-revision"
+"""In an answer: the digest of the revision that gave it. Embeddings of two revisions must not be compared."""
+
 
 class ConfigError(Exception):
     """The document is not a configuration that this program can read; the message says where and why."""

@@ -63,11 +63,11 @@ def machine(node: Document) -> Machine:
     conditions = _conditions(status)
     ready = conditions.get("Ready", {})
     pressed = [advice for kind, advice in MACHINE_ADVICE.items() if conditions.get(kind, {}).get("status") == "True"]
-    is_ready = ready.get("status") == "True"
-    why = "" if is_ready else f"{ready.get('message') or 'it has not reported yet'}; see `make up`, which starts it"
+    is_ready, name = ready.get("status") == "True", node["metadata"]["name"]
+    why = "" if is_ready else f"{ready.get('message') or 'it has not reported yet'}; see `kubectl describe node {name}`"
     capacity = status.get("capacity") or {}
     return Machine(
-        name=node["metadata"]["name"],
+        name=name,
         ready=is_ready,
         trouble="; ".join(filter(None, [why, *pressed])),
         cores=str(capacity.get("cpu", "?")),

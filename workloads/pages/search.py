@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from httpx2 import AsyncClient, HTTPError
 
+from workloads.inference.config import REVISION_ANSWER_HEADER
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -81,6 +83,8 @@ class Search:
             self._vectors, self._revision = await self._embed([paper.text for paper in self._papers])
             started = time.perf_counter()
             embedded, revision = await self._embed([question])
+            if revision != self._revision:
+                raise SearchError("the model is being replaced just now; try again in a moment")
         hits = best(self._papers, self._vectors, embedded[0], count)
         return Answer(hits, (time.perf_counter() - started) * 1000)
 
@@ -89,10 +93,18 @@ class Search:
         try:
             answer = await self._http.post(self._url, json={"inputs": texts, "normalize": True}, timeout=30)
         except HTTPError as error:
-            raise SearchError(f"the gateway does not answer ({type(error).__name__}); see `make up`") from error
+            raise SearchError(
+                f"the gateway does not answer ({type(error).__name__}); see `kubectl -n homespun-system get pods`"
+            ) from error
+        try:
+            body = answer.json()
+        except ValueError as error:
+            raise SearchError(
+                f"expected the gateway at {self._url}, found something else ({answer.status_code})"
+            ) from error
         if answer.status_code != 200:
-            raise SearchError(_reason(answer.status_code, answer.json()))
-        return np.asarray(answer.json(), dtype=np.float32), answer.headers.get("x-model-revision", "")
+            raise SearchError(_reason(answer.status_code, body))
+        return np.asarray(body, dtype=np.float32), answer.headers.get(REVISION_ANSWER_HEADER, "")
 
 
 def _reason(status: int, body: Any) -> str:

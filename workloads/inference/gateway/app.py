@@ -33,6 +33,7 @@ from workloads.edge.kept import Kept
 from workloads.edge.requests import EXCEPTION_HANDLERS, RequestLog
 from workloads.inference.config import (
     PROBE_TOKEN_HEADER,
+    REVISION_ANSWER_HEADER,
     REVISION_HEADER,
     Config,
     Failure,
@@ -82,7 +83,7 @@ class Gateway:
             "x-compute-time": f"{seconds:.3f}",
             "x-compute-type": COMPUTE_TYPE,
             "x-compute-tokens": str(int(counts[:, 1].sum())),
-            "x-model-revision": revision.digest,  # embeddings of two revisions must not be compared
+            REVISION_ANSWER_HEADER: revision.digest,
         }
         return Response(content, media_type="application/json", headers=headers)
 

@@ -30,7 +30,7 @@ def test_a_ready_machine_has_no_trouble() -> None:
 def test_a_machine_that_is_not_ready_says_why_and_what_to_do() -> None:
     seen = machine(node(Ready="Unknown"))
     assert not seen.ready
-    assert seen.trouble == "Ready says; see `make up`, which starts it"
+    assert seen.trouble == "Ready says; see `kubectl describe node m0`"
 
 
 def test_a_full_disk_is_told_though_the_machine_is_ready() -> None:

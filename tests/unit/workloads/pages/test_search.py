@@ -53,3 +53,22 @@ async def test_a_refusal_says_what_to_do(status: int, advice: str) -> None:
     search = Search(httpx2.AsyncClient(transport=refuse), "http://gateway", "org/m", PAPERS)
     with pytest.raises(SearchError, match=advice):
         await search.ask("anything")
+
+
+async def test_what_is_no_gateway_is_told() -> None:
+    page = httpx2.MockTransport(lambda request: httpx2.Response(404, text="404 page not found"))
+    search = Search(httpx2.AsyncClient(transport=page), "http://gateway", "org/m", PAPERS)
+    with pytest.raises(SearchError, match="expected the gateway"):
+        await search.ask("anything")
+
+
+async def test_a_switch_between_the_papers_and_the_question_compares_nothing() -> None:
+    revisions = iter(["a", "a", "b"])
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        count = len(json.loads(request.content)["inputs"])
+        return httpx2.Response(200, json=[[1.0, 0.0]] * count, headers={"x-model-revision": next(revisions)})
+
+    search = Search(httpx2.AsyncClient(transport=httpx2.MockTransport(answer)), "http://gateway", "org/m", PAPERS)
+    with pytest.raises(SearchError, match="being replaced"):
+        await search.ask("north")
