@@ -36,10 +36,15 @@ class Network:
         return f"homespun-{self.lab}"
 
 
-def up(network: Network) -> None:
-    """Make what is missing of it. Raises LabError where the range is in use by something else."""
+def check(network: Network) -> None:
+    """Raises LabError where its range or bridge is in use by something else."""
     if taken := _taken(network):
         raise LabError(f"lab network {network.range}: expected to be free on this machine, {taken}")
+
+
+def up(network: Network) -> None:
+    """Make what is missing of it. Raises LabError where the range is in use by something else."""
+    check(network)
     if not _exists(network.bridge):
         _ip("link", "add", network.bridge, "type", "bridge")
     _ip("address", "replace", f"{network.gateway}/{network.range.prefixlen}", "dev", network.bridge)
