@@ -16,7 +16,9 @@ from tools.obtain import ToolError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=["up", "down", "doctor"])
-    parser.add_argument("--stack", default="lab", help="the environment; its settings are in stacks/Pulumi.<it>-base.yaml")
+    parser.add_argument(
+        "--stack", default="lab", help="the environment; its settings are in stacks/Pulumi.<it>-base.yaml"
+    )
     arguments = parser.parse_args()
     try:
         match arguments.command:

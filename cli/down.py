@@ -1,5 +1,6 @@
 """`make down`: all of a lab goes, however it is: half built, its API server dead, its Pulumi state lost."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -25,9 +26,12 @@ def down(stack: str) -> None:
         nspawn.destroy(nspawn.Machine(machine.network, machine.folder, name, machine.address, machine.rootfs))
     if left := nspawn.check_leftovers(machine):
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
-    _forget(f"{stack}-base")
+    _forget([stack, f"{stack}-base"])
     (places.state() / f"kubeconfigs/{stack}").unlink(missing_ok=True)
     shutil.rmtree(places.state() / "log", ignore_errors=True)
+    for folder in (*places.state().glob("*"), places.state()):
+        with contextlib.suppress(OSError):  # another lab's are not empty
+            folder.rmdir()
     cache = places.cache()
     print(f"gone   lab {machine.network.lab}")
     print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
@@ -42,10 +46,16 @@ def _sure(folder: Path) -> bool:
     return input(f"{folder} and all its data ({size:.1f} GB) will go. Sure? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _forget(stack: str) -> None:
-    if not (places.state() / "pulumi").exists():
+def _forget(stacks: list[str]) -> None:
+    """Remove what Pulumi knows of them, and its folder with the last stack."""
+    folder = places.state() / "pulumi"
+    if not folder.exists():
         return
     try:
-        Project(stack, install(lambda what, percent: None)).forget()
+        installation = install(lambda what, percent: None)
+        for stack in stacks:
+            Project(stack, installation).forget()
     except ToolError as error:
-        raise CommandFailed(f"the lab is gone, but Pulumi's record of it stays: {error}") from error
+        raise CommandFailed(f"the lab is gone, but Pulumi's record of it stays in {folder}: {error}") from error
+    if not list(folder.glob(".pulumi/stacks/*/*.json")):
+        shutil.rmtree(folder)

@@ -47,7 +47,15 @@ class Project:
         """`up` or `destroy` of the stack, its output in `log`."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as out:
-            arguments = ["--non-interactive", "--color=never", command, "--yes", "--skip-preview", "--stack", self.stack]
+            arguments = [
+                "--non-interactive",
+                "--color=never",
+                command,
+                "--yes",
+                "--skip-preview",
+                "--stack",
+                self.stack,
+            ]
             return subprocess.Popen([self._command, *arguments], cwd=self.folder, env=self._environment,
                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # fmt: skip
 

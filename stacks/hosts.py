@@ -190,4 +190,3 @@ def _interpreter() -> Path:
 
 def _tell(task: str) -> None:
     progress.tell("host", task)
-

@@ -1,6 +1,6 @@
 """A stack's settings: what stands under `config:` in stacks/Pulumi.<stack>.yaml, typed; all that is wrong told at once.
 
-    stacks/Pulumi.lab-base.yaml: homespun:lab.range: expected an IPv4 network such as 10.41.0.0/24, got 10.41.0.0/33
+stacks/Pulumi.lab-base.yaml: homespun:lab.range: expected an IPv4 network such as 10.41.0.0/24, got 10.41.0.0/33
 """
 
 import json

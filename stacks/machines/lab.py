@@ -1,4 +1,4 @@
-"""A lab machine as a Pulumi resource: a thin shell over `nspawn`. Whether it runs is not state; `start` sees to that."""
+"""A lab machine as a Pulumi resource: a shell over `nspawn`. Whether it runs is not state; `start` sees to that."""
 
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any

@@ -4,6 +4,7 @@ All of it is named after the lab and goes with it. Forwarding is switched per in
 the uplink was the box's, so it is noted under /run, which forgets as the kernel does, and put back by the last lab.
 """
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass
@@ -158,7 +159,9 @@ def _restore(note: Path) -> None:
     if _exists(note.name):
         _sysctl(note.name).write_text((note / ".before").read_text())
     (note / ".before").unlink()
-    note.rmdir()
+    for folder in (note, FORWARDING_NOTES, FORWARDING_NOTES.parent):
+        with contextlib.suppress(OSError):  # another lab's
+            folder.rmdir()
 
 
 def _sysctl(interface: str) -> Path:
