@@ -39,9 +39,7 @@ class Project:
         if self.run("stack", "select", "--stack", self.stack).returncode:
             self._checked("stack", "init", self.stack)
             self._copy_settings()
-        for lock in places.state().glob(f"pulumi/.pulumi/locks/**/{self.stack}/*.json"):
-            if not Path(f"/proc/{json.loads(lock.read_text()).get('pid')}").exists():
-                lock.unlink(missing_ok=True)
+        self._unlock()
 
     def start(self, command: str, log: Path) -> "subprocess.Popen[bytes]":
         """`up` or `destroy` of the stack, its output in `log`."""
@@ -67,6 +65,7 @@ class Project:
 
     def forget(self) -> None:
         """Remove the stack and all that Pulumi knows of it."""
+        self._unlock()
         if not self.run("stack", "select", "--stack", self.stack).returncode:
             self._checked("stack", "rm", "--yes", "--force", "--stack", self.stack)
         self._settings().unlink(missing_ok=True)
@@ -83,6 +82,12 @@ class Project:
             raise CommandFailed(f"pulumi {' '.join(arguments)} failed:\n{ran.stderr.strip()}")
         return ran.stdout
 
+    def _unlock(self) -> None:
+        """Remove the locks of runs that were killed."""
+        for lock in places.state().glob(f"pulumi/.pulumi/locks/**/{self.stack}/*.json"):
+            if not _runs(json.loads(lock.read_text())["pid"]):
+                lock.unlink(missing_ok=True)
+
     def _settings(self) -> Path:
         return self.folder / f"Pulumi.{self.stack}.yaml"
 
@@ -95,3 +100,11 @@ class Project:
         if salt := (kept or {}).get(SALT):
             settings[SALT] = salt
         self._settings().write_text(yaml.safe_dump(settings))
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there, and more than the record of its end."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False

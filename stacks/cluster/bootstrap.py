@@ -65,7 +65,7 @@ def wait_ready(kubeconfig: str, node: str, kubectl: Path) -> None:
 
 def reset(connection: Connection) -> None:
     """Take the cluster off the machine: its pods, certificates and etcd's data."""
-    connection.run(f"rm -f {CONFIGURATION}.done")
+    connection.run(f"rm -f {CONFIGURATION}.done; pkill -KILL -x kubeadm || true")  # of a caller that was killed
     connection.run(f"{KUBEADM} reset --force --cri-socket unix://{state.SOCKET}", timeout=120)
     connection.run("rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd")
 

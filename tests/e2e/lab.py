@@ -87,6 +87,18 @@ def start() -> Lab:
     return Lab(machine_of(settings.load(STACK)), places.state() / f"kubeconfigs/{NAME}", times)
 
 
+def start_again() -> Lab:
+    """Bring it up from whatever there is."""
+    up()
+    return Lab(machine_of(settings.load(STACK)), places.state() / f"kubeconfigs/{NAME}", {})
+
+
+def resources() -> dict[str, dict[str, Any]]:
+    """Outputs of the base stack's resources as Pulumi keeps them, by the kind's last word."""
+    exported = json.loads(pulumi("stack", "export", "--show-secrets"))["deployment"]["resources"]
+    return {entry["type"].rsplit(":", 1)[1]: entry.get("outputs", {}) for entry in exported}
+
+
 def _cli(command: str) -> str:
     python = environment("stacks") / "bin/python"
     ran = subprocess.run(
