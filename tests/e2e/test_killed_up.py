@@ -32,7 +32,7 @@ def restarted() -> Iterator[Lab]:
 
 def kill_at(step: str) -> None:
     """Start `up` and SIGKILL it, the engine and its plugins, once `step` has begun."""
-    command = [environment("stacks") / "bin/python", "-m", "cli", "up", "--stack", labs.NAME]
+    command = [str(environment("stacks") / "bin/python"), "-m", "cli", "up", "--stack", labs.NAME]
     progress.clear()
     with subprocess.Popen(command, cwd=labs.REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True) as up:  # fmt: skip
