@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools environments test lint unit integration e2e bench-embedding lock clean
+.PHONY: help doctor up down tools environments test lint unit integration e2e bench-embedding lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -20,6 +20,19 @@ ISOLATED = unshare --net --mount-proc --pid --fork --kill-child
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+STACK ?= lab
+CLI = $(shell python3 -m tools --environment stacks)/bin/python -m cli
+
+doctor: ## what was found, what will be touched, how much is downloaded or compiled, what stands in the way
+	@$(CLI) doctor --stack $(STACK)
+
+up: tools ## a machine, made a host, made a cluster (STACK=lab); a second one changes nothing
+	@python3 -m tools --environment hosts >/dev/null
+	@$(CLI) up --stack $(STACK)
+
+down: ## take it all away, its data after a question (YES=1 answers it); the cache stays
+	@$(CLI) down --stack $(STACK)
 
 tools: ## obtain the third-party commands (found, downloaded or built), with progress
 	@python3 -m tools

@@ -19,6 +19,7 @@ ANSIBLE: Final = Path(__file__).parent / "ansible"
 
 
 def main() -> int:
+    parent = os.getppid()
     request = json.load(sys.stdin)
     connection = Connection(**request["connection"])
     multiplexed = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30s"]
@@ -43,6 +44,8 @@ def main() -> int:
         cmdline="--check" if request["check"] else None,
         quiet=True,
         event_handler=_tell,
+        # Ansible runs in a session of its own, and would outlive a caller that was killed.
+        cancel_callback=lambda: os.getppid() != parent,
     )
     return 0 if run.status == "successful" else 1
 

@@ -126,6 +126,8 @@ def desired(
         )
     if role == "control-plane":
         files.append(_text(AUDIT_POLICY, AUDIT_RULES))
+    # Last, for it says that all of this is ours.
+    files.append(_text(STATE_FILE, json.dumps({"cluster": cluster.name, "role": role}) + "\n"))
     return HostState(
         packages=PACKAGES,
         modules=facts.loadable_modules,

@@ -1,6 +1,9 @@
 """Make a cluster on a machine that has its binaries, look at it, take it away: by kubeadm, over SSH."""
 
 import shlex
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Final
 
 from homespun.hosts import state
@@ -15,6 +18,7 @@ ADMIN: Final = "/etc/kubernetes/admin.conf"
 CONFIGURATION: Final = f"{state.PREFIX}/etc/kubeadm.json"
 KUBEADM: Final = f"PATH={state.PREFIX}/bin:/usr/sbin:/usr/bin:/sbin:/bin kubeadm"
 INIT_SECONDS: Final = 300
+READY_SECONDS: Final = 120
 
 
 def init(connection: Connection, cluster: Cluster, node: NodeRegistration) -> str:
@@ -48,9 +52,20 @@ def kubeconfig(connection: Connection) -> str:
     return "\n".join(lines) + "\n"
 
 
+def wait_ready(kubeconfig: str, node: str, kubectl: Path) -> None:
+    """Until the node is Ready. Raises ClusterError with what kubectl says."""
+    with tempfile.NamedTemporaryFile("w") as file:  # mode 0600
+        file.write(kubeconfig)
+        file.flush()
+        wait = ["wait", "--for=condition=Ready", f"node/{node}", f"--timeout={READY_SECONDS}s"]
+        ran = subprocess.run([kubectl, f"--kubeconfig={file.name}", *wait], capture_output=True, text=True)
+    if ran.returncode:
+        raise ClusterError(f"node {node}: expected Ready within {READY_SECONDS} s, kubectl says: {ran.stderr.strip()}")
+
+
 def reset(connection: Connection) -> None:
     """Take the cluster off the machine: its pods, certificates and etcd's data."""
-    connection.run(f"rm -f {CONFIGURATION}.done")
+    connection.run(f"rm -f {CONFIGURATION}.done; pkill -KILL -x kubeadm || true")  # of a caller that was killed
     connection.run(f"{KUBEADM} reset --force --cri-socket unix://{state.SOCKET}", timeout=120)
     connection.run("rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd")
 

@@ -5,6 +5,7 @@ them); with v2 there is one. Groups are made at a hierarchy's root: under v2 a g
 children, and a machine must outlive the session that started it.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -38,11 +39,10 @@ def processes(group: PurePosixPath) -> frozenset[int]:
     """All processes of the group and of those below it."""
     found: set[int] = set()
     for folder in _folders(group):
-        for path in folder.rglob("cgroup.procs"):
-            try:
-                found.update(int(line) for line in path.read_text().split())
-            except (FileNotFoundError, OSError):  # a group that ended while we looked
-                continue
+        for path, _, files in os.walk(folder):  # it passes over what ends while we look
+            if "cgroup.procs" in files:
+                with contextlib.suppress(OSError):
+                    found.update(int(line) for line in Path(path, "cgroup.procs").read_text().split())
     return frozenset(found)
 
 

@@ -4,6 +4,7 @@ All of it is named after the lab and goes with it. Forwarding is switched per in
 the uplink was the box's, so it is noted under /run, which forgets as the kernel does, and put back by the last lab.
 """
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass
@@ -36,10 +37,15 @@ class Network:
         return f"homespun-{self.lab}"
 
 
-def up(network: Network) -> None:
-    """Make what is missing of it. Raises LabError where the range is in use by something else."""
+def check(network: Network) -> None:
+    """Raises LabError where its range or bridge is in use by something else."""
     if taken := _taken(network):
         raise LabError(f"lab network {network.range}: expected to be free on this machine, {taken}")
+
+
+def up(network: Network) -> None:
+    """Make what is missing of it. Raises LabError where the range is in use by something else."""
+    check(network)
     if not _exists(network.bridge):
         _ip("link", "add", network.bridge, "type", "bridge")
     _ip("address", "replace", f"{network.gateway}/{network.range.prefixlen}", "dev", network.bridge)
@@ -153,7 +159,9 @@ def _restore(note: Path) -> None:
     if _exists(note.name):
         _sysctl(note.name).write_text((note / ".before").read_text())
     (note / ".before").unlink()
-    note.rmdir()
+    for folder in (note, FORWARDING_NOTES, FORWARDING_NOTES.parent):
+        with contextlib.suppress(OSError):  # another lab's
+            folder.rmdir()
 
 
 def _sysctl(interface: str) -> Path:

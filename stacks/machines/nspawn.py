@@ -75,7 +75,7 @@ class Machine:
 
 def create(machine: Machine) -> None:
     """Make the machine's folder and keys. One that was half made is made anew; a whole one is left alone."""
-    if (machine.home / ".complete").exists():
+    if exists(machine):
         return
     if cgroups.processes(machine.cgroup):
         raise LabError(f"lab machine {machine.unique_name} runs, but {machine.home} is not its folder: `make down`")
@@ -90,6 +90,11 @@ def create(machine: Machine) -> None:
         target.write_text(content)
         target.chmod(mode)
     (machine.home / ".complete").touch()
+
+
+def exists(machine: Machine) -> bool:
+    """Whether the machine was made, and made whole."""
+    return (machine.home / ".complete").exists()
 
 
 def start(machine: Machine) -> bool:

@@ -1,16 +1,18 @@
 """One lab for the whole run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from homespun import places
-from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.integration.parts import minilm
 
-SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "fs/file-max")
+os.environ["HOMESPUN_STATE"] = "/var/lib/homespun-e2e"  # of the tests' own, beside a lab that is up
+
+SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "fs/file-max",
+           "net/ipv4/ip_forward")  # fmt: skip
 """The box's own, which a machine's systemd or kubelet would set."""
 
 
@@ -24,12 +26,17 @@ def box_before() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def lab(box_before: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[labs.Lab]:
-    """A machine with a Ready node, the platform, and MiniLM in the claim `models`."""
-    running = labs.start(places.state() / "labs" / labs.NAME)
+def base(box_before: dict[str, str]) -> Iterator[labs.Lab]:
+    """A machine with a Ready node, by `make up`."""
     try:
-        labs.add_platform(running)
-        labs.copy_model(running, minilm.write(tmp_path_factory.mktemp("minilm")), "minilm")
-        yield running
+        yield labs.start()
     finally:
-        nspawn.destroy(running.machine)
+        labs.down()
+
+
+@pytest.fixture(scope="session")
+def lab(base: labs.Lab, tmp_path_factory: pytest.TempPathFactory) -> labs.Lab:
+    """That machine with the platform, and MiniLM in the claim `models`."""
+    labs.add_platform(base)
+    labs.copy_model(base, minilm.write(tmp_path_factory.mktemp("minilm")), "minilm")
+    return base

@@ -4,38 +4,36 @@ It has a name, a bridge, ranges and a folder of its own, and may run beside a la
 """
 
 import json
+import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from homespun.hosts import apply, facts, state
-from homespun.hosts.cluster import Cluster
-from stacks.cluster import bootstrap
-from stacks.cluster import images as cluster_images
-from stacks.cluster.kubeadm import NodeRegistration
-from stacks.machines import cgroups, nspawn, rootfs
-from stacks.machines.network import Network
+from cli.project import Project
+from cli.up import machine_of, memory_bytes
+from homespun import places
+from homespun.hosts import state
+from stacks import settings
+from stacks.machines import nspawn
 from stacks.platform.manifests import LocalVolume, Platform, manifests
 from tools.environments import environment
 from tools.images.build import images
-from tools.obtain import architecture, obtain
-from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, TOOLS
+from tools.obtain import obtain
+from tools.pulumi.install import install
+from tools.table import TOOLS
 
 NAME: Final = "e2e"
 NODE: Final = "m0"
-NETWORK: Final = Network(NAME, "hs-e2e", IPv4Network("10.39.0.0/24"))
+STACK: Final = f"{NAME}-base"  # its settings: stacks/Pulumi.e2e-base.yaml
+REPOSITORY: Final = Path(__file__).parents[2]
 ADDRESS: Final = IPv4Address("10.39.0.10")
-CLUSTER: Final = Cluster(
-    NAME, KUBERNETES_VERSION, f"api.{NAME}.internal", str(ADDRESS), IPv4Network("10.40.0.0/16"),
-    IPv4Network("10.38.0.0/16"),
-)  # fmt: skip
-PODS: Final = IPv4Network("10.40.0.0/24")
 MODELS: Final = f"{state.ROOT}/volumes/models"
 CTR: Final = f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io"
 
@@ -63,30 +61,52 @@ class Lab:
         return self.machine.connection.run(command, timeout=120)
 
 
-def start(folder: Path) -> Lab:
+def up() -> str:
+    """`make up` of the tests' lab; what it prints."""
+    return _cli("up")
+
+
+def down() -> str:
+    """`make down` of the tests' lab; what it prints."""
+    return _cli("down")
+
+
+def pulumi(*arguments: str) -> str:
+    """A `pulumi` command on the base stack, as one would give it in the project's folder."""
+    project = Project(STACK, install(_quiet))
+    ran = project.run(*arguments, "--stack", STACK)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def start() -> Lab:
     """Bring it up: machine, host, cluster. What an earlier run left is taken down first."""
-    machine = nspawn.Machine(NETWORK, folder, NODE, ADDRESS, rootfs.obtain(_quiet))
-    nspawn.destroy(machine)
-    times: dict[str, float] = {}
-    with _timed(times, "machine"):
-        nspawn.create(machine)
-        nspawn.start(machine)
-    tools = _tools()
-    recipes = cluster_images.recipes(tools, KUBERNETES_VERSION, ETCD_VERSION, COREDNS_VERSION)
-    built = tuple(cluster_images.build(recipe, architecture()) for recipe in recipes)
-    artifacts = {name: state.Artifact(str(path), cluster_images.sha256(path)) for name, path in tools.items()}
-    with _timed(times, "host"):
-        wanted = state.desired("control-plane", facts.read(machine.connection), CLUSTER, PODS, artifacts, built)
-        apply.apply(machine.connection, wanted, (), environment("hosts") / "bin/python", _quiet)
-    with _timed(times, "cluster"):
-        text = bootstrap.init(machine.connection, CLUSTER, NodeRegistration(NODE, str(ADDRESS), 1))
-    kubeconfig = folder / "admin.kubeconfig"
-    kubeconfig.touch(mode=0o600)
-    kubeconfig.write_text(text)
-    lab = Lab(machine, kubeconfig, times)
-    with _timed(times, "node"):
-        lab.kubectl("wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=120s")
-    return lab
+    down()
+    first = up()
+    times = {name: float(seconds) for name, seconds in re.findall(r"(\w+) (\d+)s", first)}
+    return Lab(machine_of(settings.load(STACK)), places.state() / f"kubeconfigs/{NAME}", times)
+
+
+def start_again() -> Lab:
+    """Bring it up from whatever there is."""
+    up()
+    return Lab(machine_of(settings.load(STACK)), places.state() / f"kubeconfigs/{NAME}", {})
+
+
+def resources() -> dict[str, dict[str, Any]]:
+    """Outputs of the base stack's resources as Pulumi keeps them, by the kind's last word."""
+    exported = json.loads(pulumi("stack", "export", "--show-secrets"))["deployment"]["resources"]
+    return {entry["type"].rsplit(":", 1)[1]: entry.get("outputs", {}) for entry in exported}
+
+
+def _cli(command: str) -> str:
+    python = environment("stacks") / "bin/python"
+    ran = subprocess.run(
+        [python, "-m", "cli", command, "--stack", NAME], cwd=REPOSITORY, env={**os.environ, "YES": "1"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 def add_platform(lab: Lab) -> None:
@@ -125,14 +145,7 @@ def copy_model(lab: Lab, folder: Path, name: str) -> None:
 
 def memory(lab: Lab) -> int:
     """Bytes that the machine's processes take, without what the kernel only caches."""
-    total = 0
-    for process in cgroups.processes(lab.machine.cgroup):
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
+    return memory_bytes(lab.machine)
 
 
 def until(what: str, condition: Callable[[], object], deadline: float = 120) -> None:

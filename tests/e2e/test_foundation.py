@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from homespun import places
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.e2e.conftest import sysctls
@@ -112,13 +113,14 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     assert first is not None
     subprocess.run(["kill", "-KILL", str(first)], check=True)
     labs.until("its end", lambda: nspawn.leader(lab.machine) is None)
-    assert nspawn.start(lab.machine)
+    assert "machine started" in labs.up()
     labs.until("an answer", lambda: ask("hello")[0] == 200, 240)
     labs.until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok")
     labs.until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)
 
 
-def test_a_destroyed_lab_leaves_nothing_on_the_box(lab: Lab, box_before: dict[str, str]) -> None:
-    nspawn.destroy(lab.machine)
-    labs.until("nothing left", lambda: not nspawn.check_leftovers(lab.machine), 30)
+def test_down_leaves_nothing_of_the_lab_on_the_box(lab: Lab, box_before: dict[str, str]) -> None:
+    assert "gone" in labs.down()
+    assert nspawn.check_leftovers(lab.machine) == []
+    assert not places.state().exists()
     assert sysctls() == box_before

@@ -1,0 +1,100 @@
+"""`make doctor`: what was found, what will be touched, how much is downloaded or compiled, what stands in the way."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from homespun import places
+from stacks import settings
+from stacks.machines import network, rootfs
+from stacks.machines.errors import LabError
+from stacks.machines.network import Network
+from stacks.settings import BaseSettings
+from tools.__main__ import missing_packages
+from tools.obtain import cached_path, downloads_allowed, find
+from tools.table import TOOLS
+
+DISK_BYTES: Final = 12 << 30
+"""Tools with Go's build cache, root file system, images, and the machine with what it unpacks."""
+MEMORY_BYTES: Final = 4 << 30
+GO_BYTES: Final = 6 << 30
+
+
+def obstacles(found: BaseSettings) -> list[str]:
+    """Why `up` would fail: what was expected, what was found, what to do. Empty: nothing known stands in the way."""
+    wrong = []
+    if os.geteuid() != 0:
+        wrong.append("user: expected root (namespaces, a bridge), found another; run it with sudo")
+    if missing := missing_packages():
+        wrong.append(f"packages: expected {', '.join(missing)}, found none; apt-get install {' '.join(missing)}")
+    if wrong:
+        return wrong  # what follows asks by these packages' commands
+    lab = Network(found.lab.name, found.lab.bridge, found.lab.range)
+    try:
+        network.check(lab)
+    except LabError as error:
+        wrong.append(str(error))
+    if chain := network.foreign_drop():
+        wrong.append(
+            f"netfilter: expected forwarded packets to be accepted, found policy drop in {chain}; allow {lab.bridge}"
+            " there (Docker: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT` and the same with -o)"
+        )
+    for folder, wanted in ((places.state(), 4 << 30), (places.cache(), DISK_BYTES - (4 << 30))):
+        free = shutil.disk_usage(_existing(folder)).free
+        if free < wanted and not _whole(folder):
+            wrong.append(f"{folder}: expected {wanted >> 30} GB free, found {free >> 30}; free some, or set"
+                         " HOMESPUN_STATE or HOMESPUN_CACHE to another disk")  # fmt: skip
+    return wrong
+
+
+def doctor(stack: str) -> bool:
+    """Print it all; whether nothing stands in the way."""
+    found = settings.load(f"{stack}-base")
+    to_get = [tool for tool in TOOLS if not cached_path(tool).exists() and not find(tool)]
+    lab = found.lab
+    print(f"found    {os_name()}, {os.cpu_count()} CPUs, {_memory() >> 30} GB memory, cgroup v{cgroup_version()}")
+    print(f"tools    {len(TOOLS) - len(to_get)} of {len(TOOLS)} there{_how(len(to_get))}")
+    print(f"machine  root file system {'there' if rootfs.cached_path().exists() else 'to be made: 110 MB of packages'}")
+    print(f"touches  {places.state()}, {places.cache()}, bridge {lab.bridge} ({lab.range}), nftables table")
+    print(f"         homespun-{lab.name}, cgroup homespun/{lab.name}, forwarding of that bridge and the uplink")
+    print("leaves   by `make down` (keeps the cache) and `make clean`")
+    wrong = obstacles(found)
+    if _memory() < MEMORY_BYTES:
+        wrong.append(f"memory: expected {MEMORY_BYTES >> 30} GB, found {_memory() >> 30}")
+    for line in wrong:
+        print(f"in the way  {line}")
+    return not wrong
+
+
+def os_name() -> str:
+    """What this box calls itself."""
+    lines = Path("/etc/os-release").read_text().splitlines()
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
+    return fields.get("PRETTY_NAME", "an unknown system").strip('"')
+
+
+def cgroup_version() -> int:
+    """The version that limits memory and CPU here."""
+    return 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
+
+
+def _how(count: int) -> str:
+    if not count:
+        return ""
+    if downloads_allowed():
+        return f"; {count} to be downloaded (some 0.3 GB), or compiled where their sites are out of reach"
+    return f"; {count} to be compiled (some 12 minutes on 2 CPUs, {GO_BYTES >> 30} GB of Go's cache)"
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether what needs the room is there already."""
+    return (folder / "labs").exists() or (folder / "rootfs").exists()

@@ -1,0 +1,110 @@
+"""The Pulumi project as it is run: in the state folder, so that nothing is ever written into the clone.
+
+Pulumi keeps the salt of a stack's secrets in the stack's settings file. So the file that it gets is a copy of ours
+with that line added, in a project whose `main` is the clone.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from cli.errors import CommandFailed
+from homespun import places
+from tools.pulumi.install import Installation, environment
+
+CHECKOUT: Final = Path(__file__).parent.parent
+SALT: Final = "encryptionsalt"
+
+
+class Project:
+    """One stack of the project."""
+
+    def __init__(self, stack: str, installation: Installation) -> None:
+        self.stack = stack
+        self.folder = places.state() / "pulumi/project"
+        self._environment = environment(installation, places.state(), os.environ)
+        self._command = str(installation.bin / "pulumi")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        description = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())
+        del description["stackConfigDir"]
+        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump({**description, "main": str(CHECKOUT)}))
+        self._copy_settings()
+
+    def prepare(self) -> None:
+        """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
+        if self.run("stack", "select", "--stack", self.stack).returncode:
+            self._checked("stack", "init", self.stack)
+            self._copy_settings()
+        self._unlock()
+
+    def start(self, command: str, log: Path) -> "subprocess.Popen[bytes]":
+        """`up` or `destroy` of the stack, its output in `log`."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as out:
+            arguments = [
+                "--non-interactive",
+                "--color=never",
+                command,
+                "--yes",
+                "--skip-preview",
+                "--stack",
+                self.stack,
+            ]
+            return subprocess.Popen([self._command, *arguments], cwd=self.folder, env=self._environment,
+                                    stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # fmt: skip
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in the clear."""
+        asked = ["stack", "output", "--json", "--show-secrets", "--stack", self.stack]
+        outputs: dict[str, Any] = json.loads(self._checked(*asked))
+        return outputs
+
+    def forget(self) -> None:
+        """Remove the stack and all that Pulumi knows of it."""
+        self._unlock()
+        if not self.run("stack", "select", "--stack", self.stack).returncode:
+            self._checked("stack", "rm", "--yes", "--force", "--stack", self.stack)
+        self._settings().unlink(missing_ok=True)
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """A `pulumi` command, its output caught."""
+        command = [self._command, "--non-interactive", "--color=never", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)  # fmt: skip
+
+    def _checked(self, *arguments: str) -> str:
+        ran = self.run(*arguments)
+        if ran.returncode:
+            raise CommandFailed(f"pulumi {' '.join(arguments)} failed:\n{ran.stderr.strip()}")
+        return ran.stdout
+
+    def _unlock(self) -> None:
+        """Remove the locks of runs that were killed."""
+        for lock in places.state().glob(f"pulumi/.pulumi/locks/**/{self.stack}/*.json"):
+            if not _runs(json.loads(lock.read_text())["pid"]):
+                lock.unlink(missing_ok=True)
+
+    def _settings(self) -> Path:
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def _copy_settings(self) -> None:
+        ours = CHECKOUT / f"stacks/Pulumi.{self.stack}.yaml"
+        if not ours.exists():
+            return
+        kept = yaml.safe_load(self._settings().read_text()) if self._settings().exists() else {}
+        settings = yaml.safe_load(ours.read_text()) or {}
+        if salt := (kept or {}).get(SALT):
+            settings[SALT] = salt
+        self._settings().write_text(yaml.safe_dump(settings))
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there, and more than the record of its end."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False

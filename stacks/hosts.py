@@ -1,0 +1,192 @@
+"""A machine set up as a node-to-be, as a Pulumi resource: facts in, desired state out, Ansible in between.
+
+The state's digests are the resource's inputs, so that a preview names the file, unit or image that changes, and a
+refresh the one that drifted.
+"""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from homespun.hosts import apply, facts, state
+from homespun.hosts.cluster import Cluster
+from homespun.hosts.errors import UnreachableError
+from homespun.hosts.facts import Facts
+from homespun.hosts.ssh import Connection
+from homespun.hosts.state import Artifact, HostState, Role
+from stacks import progress
+from stacks.cluster import images
+from tools.environments import environment
+from tools.obtain import architecture, obtain
+from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, TOOLS
+
+DRIFTED: Final = "drifted"
+"""Stands for the digest of what was found changed on the machine."""
+NEEDED: Final = frozenset(
+    {*state.RUNTIME_BINARIES, *state.KUBERNETES_BINARIES, *state.CNI_PLUGINS, "etcd", "coredns", "kube-apiserver",
+     "kube-controller-manager", "kube-scheduler", "kube-proxy"}
+)  # fmt: skip
+
+
+def connection(properties: dict[str, Any]) -> Connection:
+    """From a resource's properties, in which every number is a float."""
+    return Connection(**{**properties, "port": int(properties["port"])})
+
+
+def cluster(properties: dict[str, Any]) -> Cluster:
+    """From a resource's properties."""
+    ranges = {name: IPv4Network(properties[name]) for name in ("pod_range", "service_range")}
+    return Cluster(**{**properties, **ranges})
+
+
+def cluster_properties(value: Cluster) -> dict[str, Any]:
+    """What `cluster` reads."""
+    return {name: str(field) for name, field in vars(value).items()}
+
+
+def wanted(props: dict[str, Any], found: Facts) -> HostState:
+    """What ought to be on the machine: the pure function, given the files of this box."""
+    tools = {name: tool(name) for name in NEEDED}
+    recipes = images.recipes(tools, KUBERNETES_VERSION, ETCD_VERSION, COREDNS_VERSION)
+    built = tuple(images.build(recipe, architecture()) for recipe in recipes)
+    artifacts = {name: Artifact(str(path), images.sha256(path)) for name, path in tools.items()}
+    role: Role = props["role"]
+    return state.desired(role, found, cluster(props["cluster"]), IPv4Network(props["pod_range"]), artifacts, built)
+
+
+def tool(name: str) -> Path:
+    """A command of the table; `make up` has obtained it before, with progress of its own."""
+    return obtain(next(tool for tool in TOOLS if tool.name == name), lambda what, percent: None)
+
+
+class HostProvider(ResourceProvider):
+    """Carries out a host's state."""
+
+    serialize_as_secret_always = False
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Read the facts and compute the state, in previews too; refuse here, before anything is touched.
+
+        A machine that is yet to be made (its connection is unknown) has neither.
+        """
+        if not isinstance(news.get("connection"), dict):
+            return CheckResult(news, [])
+        try:
+            found = facts.read(connection(news["connection"]))
+        except UnreachableError as error:
+            failure = CheckFailure("connection", f"{error}; a lab's machine is started by `make up`")
+            return CheckResult(news, [failure])
+        if wrong := facts.obstacles(found):
+            return CheckResult(news, [CheckFailure("connection", f"{news['connection']['address']}: {line}")
+                                      for line in wrong])  # fmt: skip
+        return CheckResult({**news, "facts": _facts(found), "digests": wanted(news, found).digests()}, [])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """What differs is changed in place; facts alone (a newer kernel) change nothing."""
+        other_machine = _address(olds) != _address(news) and "connection" in news
+        changed = olds.get("digests") != news.get("digests") or olds.get("role") != news.get("role")
+        replaces = ["connection"] if other_machine else []
+        return DiffResult(changes=changed or other_machine, replaces=replaces, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Bring the machine to its state; if that fails half-way, take away what came."""
+        try:
+            self._apply(props, obsolete=())
+        except Exception:
+            self._remove(props)
+            raise
+        return CreateResult(f"{props['connection']['address']}", props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """For refresh: Ansible in check mode; what it would change has drifted. A machine that is off tells nothing."""
+        reached = connection(props["connection"])
+        try:
+            found = facts.read(reached)
+        except UnreachableError:
+            return ReadResult(id_, props)
+        if not found.ours:
+            return ReadResult("", {})
+        target = wanted(props, found)
+        report = apply.apply(reached, target, (), _interpreter(), _tell, check=True)
+        digests = {
+            name: DRIFTED if name.split(" ", 1)[1] in report.changed else digest
+            for name, digest in props["digests"].items()
+        }
+        return ReadResult(id_, {**props, "digests": digests})
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Bring the machine to its new state; files of ours that are no longer wanted go."""
+        paths = {name.removeprefix("file ") for name in olds["digests"] if name.startswith("file ")}
+        kept = {name.removeprefix("file ") for name in news["digests"]}
+        self._apply(news, obsolete=tuple(sorted(paths - kept)))
+        return UpdateResult(news)
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Take away what is ours. Not asked where the machine itself goes (`deleted_with`)."""
+        self._remove(props)
+
+    def _apply(self, props: dict[str, Any], obsolete: tuple[str, ...]) -> None:
+        reached = connection(props["connection"])
+        with progress.stage("host", "facts"):
+            target = wanted(props, facts.read(reached))
+            apply.apply(reached, target, obsolete, _interpreter(), _tell)
+
+    def _remove(self, props: dict[str, Any]) -> None:
+        reached = connection(props["connection"])
+        apply.remove(reached, wanted(props, facts.read(reached)), _interpreter(), _tell)
+
+
+class Host(Resource, module="homespun", name="Host"):
+    """A machine with a container runtime, a kubelet and what they need, in our own prefix."""
+
+    facts: pulumi.Output[dict[str, Any]]
+
+    def __init__(
+        self,
+        name: str,
+        connection: pulumi.Input[dict[str, Any]],
+        role: Role,
+        cluster: Cluster,
+        pod_range: IPv4Network,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        inputs = {
+            "connection": connection,
+            "role": role,
+            "cluster": cluster_properties(cluster),
+            "pod_range": str(pod_range),
+            "facts": None,
+            "digests": None,
+        }
+        super().__init__(HostProvider(), name, inputs, opts)
+
+
+def _facts(found: Facts) -> dict[str, Any]:
+    """What of the facts a later resource decides by, and what is worth to be seen."""
+    names = ("os", "os_version", "architecture", "cgroup_version", "may_lower_oom_score", "page_size")
+    return {name: getattr(found, name) for name in names}
+
+
+def _address(properties: dict[str, Any]) -> Any:
+    reached = properties.get("connection")
+    return reached.get("address") if isinstance(reached, dict) else None
+
+
+def _interpreter() -> Path:
+    return environment("hosts") / "bin/python"
+
+
+def _tell(task: str) -> None:
+    progress.tell("host", task)

@@ -1,0 +1,131 @@
+"""`make up` brings a base stack up: a machine that is a node, whose pods find each other and the way out."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import lab as labs
+from tests.e2e.lab import Lab
+
+SERVER = "198.51.100.2"  # RFC 5737
+BOX = "198.51.100.1"
+MOUNTS = ("usr", "lib", "lib64")
+
+
+@pytest.fixture(scope="module")
+def web(base: Lab) -> Iterator[str]:
+    """A pod that serves HTTP and has a Python to ask with, behind a Service: its name."""
+    volumes = [{"name": name, "hostPath": {"path": f"/{name}"}} for name in MOUNTS]
+    container = {
+        "name": "c",
+        "image": "localhost/homespun/pause:3.10.2",
+        "command": ["/usr/bin/python3", "-m", "http.server", "8000"],
+        "readinessProbe": {"httpGet": {"port": 8000}, "periodSeconds": 1},
+        "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in MOUNTS],
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "labels": {"app": "web"}},
+        "spec": {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8000}]},
+    }
+    base.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+    base.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, service]}))
+    base.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
+    yield "web"
+    base.kubectl("delete", "pod/web", "service/web")
+
+
+@pytest.fixture
+def outside() -> Iterator[str]:
+    """A server beyond the box, in a network namespace of its own; answers with its caller's address."""
+    code = (
+        "import http.server as h\n"
+        "class H(h.BaseHTTPRequestHandler):\n"
+        "  def do_GET(s): s.send_response(200); s.end_headers(); s.wfile.write(s.client_address[0].encode())\n"
+        "h.HTTPServer(('', 80), H).serve_forever()"
+    )
+    subprocess.run(["ip", "netns", "delete", "hs-outside"], capture_output=True)  # an earlier run's
+    for line in (
+        "netns add hs-outside",
+        "link add hs-out type veth peer name hs-in netns hs-outside",
+        f"address add {BOX}/30 dev hs-out",
+        "link set hs-out up",
+        f"-n hs-outside address add {SERVER}/30 dev hs-in",
+        "-n hs-outside link set hs-in up",
+    ):
+        subprocess.run(["ip", *line.split()], check=True)
+    subprocess.run(["sysctl", "-qw", "net.ipv4.conf.hs-out.forwarding=1"], check=True)  # as `up` does for an uplink
+    command = ["ip", "netns", "exec", "hs-outside", "python3", "-c", code]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        yield SERVER
+        server.kill()
+    subprocess.run(["ip", "netns", "delete", "hs-outside"], check=True)
+
+
+def ask(base: Lab, pod: str, url: str) -> str:
+    code = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=5).read().decode()[:200])"
+    return base.kubectl("exec", pod, "--", "/usr/bin/python3", "-c", code, check=False)
+
+
+def test_the_node_is_ready_with_our_own_runtime(base: Lab) -> None:
+    node = json.loads(base.kubectl("get", "node", labs.NODE, "-o", "json"))["status"]
+    assert node["nodeInfo"]["containerRuntimeVersion"] == "containerd://2.3.7"
+    assert {"type": "Ready", "status": "True"}.items() <= next(
+        {"type": entry["type"], "status": entry["status"]}.items()
+        for entry in node["conditions"]
+        if entry["type"] == "Ready"
+    )
+
+
+def test_a_pod_finds_a_service_by_its_name(base: Lab, web: str) -> None:
+    labs.until("an answer", lambda: ask(base, web, f"http://{web}.default.svc.cluster.local/"), 60)
+
+
+def test_a_pod_reaches_a_server_outside_under_the_boxs_address(base: Lab, web: str, outside: str) -> None:
+    labs.until("its answer", lambda: ask(base, web, f"http://{outside}/"), 30)
+    assert ask(base, web, f"http://{outside}/").strip() == BOX
+
+
+def test_the_api_server_logs_who_did_what_and_never_what_was_in_it(base: Lab) -> None:
+    base.kubectl("create", "secret", "generic", "hidden", "--from-literal=key=do-not-log-me")
+    base.kubectl("delete", "secret", "hidden")
+    log = base.ssh("cat /var/log/homespun/audit.log")
+    assert '"name":"hidden"' in log
+    assert "do-not-log-me" not in log
+
+
+def test_a_second_up_changes_nothing(base: Lab) -> None:
+    booted = base.ssh("cat /proc/sys/kernel/random/boot_id; stat -c %Z /opt/homespun/etc/*")
+    assert "machine unchanged · host unchanged · cluster unchanged" in labs.up()
+    assert base.ssh("cat /proc/sys/kernel/random/boot_id; stat -c %Z /opt/homespun/etc/*") == booted
+
+
+def test_a_refresh_right_after_up_finds_no_drift(base: Lab) -> None:
+    assert "4 unchanged" in labs.pulumi("refresh", "--yes", "--skip-preview")
+
+
+def test_a_changed_file_is_named_by_a_refresh_and_restored_by_up(base: Lab) -> None:
+    base.ssh("echo '# foreign' >> /opt/homespun/etc/egress.nft && systemctl stop homespun-egress")
+    refreshed = labs.pulumi("refresh", "--yes", "--skip-preview", "--diff")
+    drifted = {line.split()[2] for line in refreshed.splitlines() if "drifted" in line}
+    assert drifted == {"/opt/homespun/etc/egress.nft", "homespun-egress.service"}
+    labs.up()
+    assert "foreign" not in base.ssh("cat /opt/homespun/etc/egress.nft")
+    assert base.ssh("systemctl is-active homespun-egress").strip() == "active"
+
+
+def test_the_kubeconfig_is_in_no_state_in_the_clear(base: Lab) -> None:
+    secret = base.kubeconfig.read_text().split("client-key-data: ")[1].split()[0]
+    files = [path for path in base.kubeconfig.parents[1].joinpath("pulumi/.pulumi").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if secret in path.read_text(errors="replace")]
+    assert base.kubeconfig.stat().st_mode & 0o077 == 0

@@ -1,0 +1,66 @@
+"""An `up` that is killed at any of its steps is gone on from; and what `destroy` takes off a machine is all of it."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from stacks import progress
+from stacks.cluster.resource import ClusterProvider
+from stacks.hosts import HostProvider
+from tests.e2e import lab as labs
+from tests.e2e.lab import Lab
+from tools.environments import environment
+
+STEPS = ("root file system", "boot", "facts", "files : Files are as their digest says",
+         "images : Images are imported", "kubeadm init", "node Ready")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def restarted() -> Iterator[Lab]:
+    """A lab whose `up` was killed at each step, one after another, before the last was left alone."""
+    labs.down()
+    try:
+        for step in STEPS:
+            kill_at(step)
+        yield labs.start_again()
+    finally:
+        labs.down()
+
+
+def kill_at(step: str) -> None:
+    """Start `up` and SIGKILL it, the engine and its plugins, once `step` has begun."""
+    command = [str(environment("stacks") / "bin/python"), "-m", "cli", "up", "--stack", labs.NAME]
+    progress.clear()
+    with subprocess.Popen(command, cwd=labs.REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, start_new_session=True) as up:  # fmt: skip
+        labs.until(step, lambda: up.poll() is not None or step in [event.what for event in progress.read(0)[0]], 120)
+        assert up.poll() is None, f"it ended before `{step}`"
+        os.killpg(up.pid, signal.SIGKILL)
+
+
+def test_an_up_that_was_killed_at_every_step_ends_whole(restarted: Lab) -> None:
+    assert restarted.kubectl("get", "--raw", "/readyz") == "ok"
+    restarted.kubectl("wait", "--for=condition=Ready", f"node/{labs.NODE}", "--timeout=60s")
+    restarted.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
+
+
+def test_the_next_up_changes_nothing(restarted: Lab) -> None:
+    assert "machine unchanged · host unchanged · cluster unchanged" in labs.up()
+
+
+def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab) -> None:
+    resources = labs.resources()
+    ClusterProvider().delete("", resources["Cluster"])
+    HostProvider().delete("", resources["Host"])
+    found = restarted.ssh(
+        "ls -d /opt/homespun /var/lib/homespun-node /run/homespun /var/log/homespun /etc/kubernetes /var/lib/kubelet"
+        " /var/lib/etcd /etc/systemd/system/kubelet.service /etc/sysctl.d/60-homespun.conf 2>/dev/null;"
+        " nft list ruleset | grep -iE 'kube|homespun|CNI-';"
+        " ps -eo args= | grep -E '^(/opt/homespun|/pause|kube|etcd)';"
+        " grep -v '^overlay / ' /proc/mounts | grep -E 'homespun|kubelet';"
+        " grep -i homespun /etc/hosts; ls /sys/class/net | grep homespun; true"
+    )
+    assert found == ""
