@@ -14,6 +14,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
+import time
 import urllib.error
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ KUBERNETES_RELEASE: Final = Release(
     "pulumi-kubernetes_{version}_checksums.txt",
     member=KUBERNETES_PLUGIN,
 )
+REFUSAL_LASTS: Final = 24 * 3600.0
+"""Seconds after which a site that could not be reached is tried again: not with each `pulumi` command."""
 STAND_INS: Final = {
     "pulumi-language-python": "tools.pulumi.language",
     "pulumi-resource-pulumi-python": "tools.pulumi.dynamic",
@@ -95,7 +98,7 @@ def environment(installation: Installation, state: Path, base: Mapping[str, str]
         _private_folder(folder)
         _passphrase(folder / "passphrase")
         _link_plugin(folder / "home", installation.plugin)
-    except PermissionError as error:
+    except OSError as error:
         raise ToolError(
             f"{folder}: expected a folder to keep the stacks' state in, found: {error.strerror}. Be root, or set"
             " HOMESPUN_STATE to a folder of yours"
@@ -124,11 +127,15 @@ def _official_plugin(progress: Progress) -> Path | str:
             return target
         if not downloads_allowed():
             return "downloads are off (HOMESPUN_DOWNLOADS=no)"
+        refusal = folder / ".refusal"
+        if refusal.exists() and time.time() - refusal.stat().st_mtime < REFUSAL_LASTS:
+            return refusal.read_text()
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             try:
                 download(KUBERNETES_RELEASE, KUBERNETES_VERSION, Path(fresh) / KUBERNETES_PLUGIN, progress)
             except (urllib.error.URLError, TimeoutError) as error:
-                return f"the official download failed: {error}"
+                refusal.write_text(f"the official download failed: {error}")
+                return refusal.read_text()
             (Path(fresh) / KUBERNETES_PLUGIN).rename(target)
     return target
 

@@ -60,3 +60,18 @@ def test_a_download_with_another_checksum_is_refused_by_name(site: tuple[Path, s
     with pytest.raises(ToolError, match="expected sha256 0000"):
         download(release, "1.0", tmp_path / "tool", lambda what, percent: None)
     assert not (tmp_path / "tool").exists()
+
+
+def test_what_belongs_beside_a_command_is_taken_out_of_its_archive_too(site: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = site
+    with tarfile.open(folder / "t.tar.gz", "w:gz") as tar:
+        for name in ("t/tool", "t/companion", "t/other"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 5
+            tar.addfile(entry, io.BytesIO(b"hello"))
+    (folder / "t.tar.gz.sha256").write_text(hashlib.sha256((folder / "t.tar.gz").read_bytes()).hexdigest())
+    (tmp_path / "bin").mkdir()
+    release = Release(f"{url}/t.tar.gz", f"{url}/t.tar.gz.sha256", member="t/tool", beside=("t/companion",))
+    download(release, "1.0", tmp_path / "bin/tool", lambda what, percent: None)
+    assert sorted(path.name for path in (tmp_path / "bin").iterdir()) == ["companion", "tool"]
+    assert (tmp_path / "bin/companion").stat().st_mode & 0o111
