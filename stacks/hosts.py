@@ -22,7 +22,7 @@ from pulumi.dynamic import (
 
 from homespun.hosts import apply, facts, state
 from homespun.hosts.cluster import Cluster
-from homespun.hosts.errors import UnreachableError
+from homespun.hosts.errors import RefusedError, UnreachableError
 from homespun.hosts.facts import Facts
 from homespun.hosts.ssh import Connection
 from homespun.hosts.state import Artifact, HostState, Role
@@ -104,6 +104,8 @@ class HostProvider(ResourceProvider):
         """Bring the machine to its state; if that fails half-way, take away what came."""
         try:
             self._apply(props, obsolete=())
+        except RefusedError:  # nothing came, so nothing is to be taken away
+            raise
         except Exception:
             self._remove(props)
             raise

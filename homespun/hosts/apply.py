@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from homespun.hosts import server, state
-from homespun.hosts.errors import HostError
+from homespun.hosts import facts, server, state
+from homespun.hosts.errors import HostError, RefusedError
 from homespun.hosts.ssh import Connection
 from homespun.hosts.state import HostState
 
@@ -35,7 +35,10 @@ def apply(
     """Bring the machine to `wanted`; `obsolete` are paths of ours from an earlier state that are to go.
 
     `interpreter` is the Python of the environment that holds Ansible. With `check` nothing is touched.
+    Raises RefusedError, before anything is touched, where something on the machine stands in the way.
     """
+    if found := facts.obstacles(facts.read(connection)):
+        raise RefusedError(f"{connection.address}: {'; '.join(found)}")
     with server.serve(connection, wanted) as url:
         variables = {"desired": _variables(wanted), "server": url, "obsolete": list(obsolete)}
         return _play("site.yml", connection, variables, interpreter, progress, check)

@@ -12,6 +12,8 @@ from homespun.hosts.ssh import Connection
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 CAP_SYS_RESOURCE: Final = 24  # linux/capability.h
 SUPPORTED: Final = ("debian", "ubuntu")
+STATE_FILE: Final = "/opt/homespun/state.json"
+"""On a machine that is ours, which it became only where nothing stood in the way: it holds no Kubernetes but ours."""
 
 SCRIPT: Final = r"""
 set -u
@@ -31,7 +33,7 @@ for driver in /proc/driver/nvidia/gpus/*/information; do [ -e "$driver" ] && ech
 for module in overlay br_netfilter nf_tables; do
     file=$(modinfo -F filename "$module" 2>/dev/null) && [ -f "$file" ] && echo "loadable_module=$module"
 done
-for path in /etc/kubernetes /var/lib/kubelet /opt/homespun/state.json; do
+for path in /etc/kubernetes /var/lib/kubelet /var/lib/etcd STATE_FILE; do
     [ -e "$path" ] && [ -n "$(ls -A "$path" 2>/dev/null)" ] && echo "path=$path"
 done
 for command in dockerd containerd tailscaled k3s kubelet; do
@@ -40,7 +42,7 @@ done
 [ -e /run/systemd/resolve/resolv.conf ] && echo "resolv_conf=/run/systemd/resolve/resolv.conf"
 iptables -S FORWARD 2>/dev/null | grep -qx -- '-P FORWARD DROP' && echo forward_drop=yes
 echo end=yes
-"""
+""".replace("STATE_FILE", STATE_FILE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Facts:
     loadable_modules: tuple[str, ...]
     """Kernel modules of ours that exist as files, so have to be loaded; others are built in."""
     occupied: tuple[str, ...]
-    """Which of kubeadm's folders hold something."""
+    """Which of kubeadm's folders hold something: /etc/kubernetes, /var/lib/kubelet, /var/lib/etcd."""
     ours: bool
     """Whether Homespun has been here."""
     services: tuple[str, ...]
@@ -110,8 +112,8 @@ def parse(text: str, machine: str) -> Facts:
         systemd=one["init"] == "systemd",
         gpus=every("gpu"),
         loadable_modules=every("loadable_module"),
-        occupied=tuple(path for path in paths if path != "/opt/homespun/state.json"),
-        ours="/opt/homespun/state.json" in paths,
+        occupied=tuple(path for path in paths if path != STATE_FILE),
+        ours=STATE_FILE in paths,
         services=every("command"),
         resolv_conf=one.get("resolv_conf", "/etc/resolv.conf"),
         forward_drop="forward_drop" in one,

@@ -6,6 +6,7 @@ Docker or containerd that is there already is neither used nor disturbed. kubead
     /opt/homespun/bin, cni, etc          binaries, CNI plugins, configuration
     /var/lib/homespun-node/containerd    images and containers
     /run/homespun                        sockets
+    /var/lib/homespun-volumes            users' data, kept when Homespun goes
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from ipaddress import IPv4Network
 from typing import Final, Literal
 
 from homespun.hosts.cluster import Cluster
-from homespun.hosts.facts import Facts
+from homespun.hosts.facts import STATE_FILE, Facts
 
 PREFIX: Final = "/opt/homespun"
 ROOT: Final = "/var/lib/homespun-node"
@@ -27,7 +28,8 @@ EGRESS_TABLE: Final = "homespun-egress"
 AUDIT_POLICY: Final = f"{PREFIX}/etc/audit.yaml"
 AUDIT_LOG_FOLDER: Final = "/var/log/homespun"
 PATCHES: Final = f"{PREFIX}/etc/kubeadm-patches"
-STATE_FILE: Final = f"{PREFIX}/state.json"
+VOLUMES: Final = "/var/lib/homespun-volumes"
+"""Users' data. It outlives Homespun on a machine: nothing of ours ever removes it."""
 
 PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat")
 """What kubeadm and kube-proxy want from the distribution."""

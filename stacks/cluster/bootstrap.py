@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from homespun.hosts import state
+from homespun.hosts import facts, state
 from homespun.hosts.cluster import API_PORT, Cluster
 from homespun.hosts.errors import CommandError
 from homespun.hosts.ssh import Connection
@@ -22,10 +22,19 @@ READY_SECONDS: Final = 120
 
 
 def init(connection: Connection, cluster: Cluster, node: NodeRegistration) -> str:
-    """The admin's kubeconfig of a new cluster. A failure leaves the machine as before; raises ClusterError."""
+    """The admin's kubeconfig of a new cluster. A failure leaves the machine as before; raises ClusterError.
+
+    Refuses where there is a Kubernetes that is not ours, before anything is touched.
+    """
     if exists(connection):
         return kubeconfig(connection)
-    reset(connection)  # what an earlier attempt that was cut off left behind
+    if _begun(connection):
+        reset(connection)  # what an earlier attempt of ours that was cut off left behind
+    elif occupied := facts.read(connection).occupied:
+        raise ClusterError(
+            f"{connection.address}: expected no Kubernetes of another's, found {', '.join(occupied)}; nothing was"
+            " touched. Take another machine, or remove it (kubeadm reset)"
+        )
     _write(connection, CONFIGURATION, kubeadm.configuration(cluster, node))
     try:
         connection.run(f"{KUBEADM} init --config {CONFIGURATION} --skip-token-print", timeout=INIT_SECONDS)
@@ -40,6 +49,11 @@ def init(connection: Connection, cluster: Cluster, node: NodeRegistration) -> st
 def exists(connection: Connection) -> bool:
     """Whether kubeadm has come to its end here."""
     return connection.run(f"test -e {CONFIGURATION}.done && echo yes || true").strip() == "yes"
+
+
+def _begun(connection: Connection) -> bool:
+    """Whether we ever began to make a cluster here: its configuration is written before kubeadm is started."""
+    return connection.run(f"test -e {CONFIGURATION} && echo yes || true").strip() == "yes"
 
 
 def kubeconfig(connection: Connection) -> str:
@@ -64,10 +78,13 @@ def wait_ready(kubeconfig: str, node: str, kubectl: Path) -> None:
 
 
 def reset(connection: Connection) -> None:
-    """Take the cluster off the machine: its pods, certificates and etcd's data."""
+    """Take our cluster off the machine: its pods, certificates and etcd's data. Where we made none, touch nothing."""
+    if not _begun(connection):
+        return
     connection.run(f"rm -f {CONFIGURATION}.done; pkill -KILL -x kubeadm || true")  # of a caller that was killed
     connection.run(f"{KUBEADM} reset --force --cri-socket unix://{state.SOCKET}", timeout=120)
-    connection.run("rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd")
+    # The configuration last: as long as it stands, this is known to be ours, and a cut-off reset is gone on with.
+    connection.run(f"rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd && rm -f {CONFIGURATION}")
 
 
 def _write(connection: Connection, path: str, content: str) -> None:

@@ -34,7 +34,7 @@ NODE: Final = "m0"
 STACK: Final = f"{NAME}-base"  # its settings: stacks/Pulumi.e2e-base.yaml
 REPOSITORY: Final = Path(__file__).parents[2]
 ADDRESS: Final = IPv4Address("10.39.0.10")
-MODELS: Final = f"{state.ROOT}/volumes/models"
+MODELS: Final = f"{state.VOLUMES}/models"
 CTR: Final = f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io"
 
 

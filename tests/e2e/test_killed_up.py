@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from homespun.hosts.errors import RefusedError
 from stacks import progress
+from stacks.cluster.errors import ClusterError
 from stacks.cluster.resource import ClusterProvider
 from stacks.hosts import HostProvider
 from tests.e2e import lab as labs
@@ -52,6 +54,7 @@ def test_the_next_up_changes_nothing(restarted: Lab) -> None:
 
 
 def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab) -> None:
+    restarted.ssh(f"mkdir -p {labs.MODELS} && echo precious >{labs.MODELS}/mine")
     resources = labs.resources()
     ClusterProvider().delete("", resources["Cluster"])
     HostProvider().delete("", resources["Host"])
@@ -64,3 +67,19 @@ def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab
         " grep -i homespun /etc/hosts; ls /sys/class/net | grep homespun; true"
     )
     assert found == ""
+    assert restarted.ssh(f"cat {labs.MODELS}/mine") == "precious\n"
+
+
+def test_a_kubernetes_of_anothers_is_refused_and_not_touched(restarted: Lab) -> None:
+    mine = "/etc/kubernetes/admin.conf /var/lib/etcd/db"
+    restarted.ssh(f"mkdir -p /etc/kubernetes /var/lib/etcd && echo precious | tee {mine}")
+    resources = labs.resources()
+    (refusal,) = HostProvider().check({}, resources["Host"]).failures
+    assert "expected no Kubernetes of another's, found /etc/kubernetes, /var/lib/etcd" in refusal.reason
+    with pytest.raises(RefusedError, match="expected no Kubernetes of another's"):
+        HostProvider().create(resources["Host"])
+    with pytest.raises(ClusterError, match="nothing was touched"):
+        ClusterProvider().create(resources["Cluster"])
+    ClusterProvider().delete("", resources["Cluster"])
+    assert restarted.ssh(f"cat {mine}") == "precious\nprecious\n"
+    assert restarted.ssh("ls -d /opt/homespun 2>/dev/null || true") == ""

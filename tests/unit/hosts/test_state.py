@@ -103,7 +103,7 @@ def test_a_newer_kernel_changes_nothing() -> None:
 
 
 def test_the_mark_that_all_of_it_is_ours_comes_last() -> None:
-    assert desired().files[-1].path == state.STATE_FILE
+    assert desired().files[-1].path == facts.STATE_FILE
 
 
 def test_binaries_carry_no_content_and_texts_no_artifact() -> None:
