@@ -29,7 +29,6 @@ OPERATOR: Final = (
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the inference servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the inference servers"),
-
 )  # fmt: skip
 
 SERVER: Final = (

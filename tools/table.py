@@ -100,7 +100,7 @@ def _cni(name: str, folder: str) -> Tool:
 KUBERNETES_VERSION: Final = "1.36.3"
 ETCD_VERSION: Final = "3.6.8"  # etcd's and CoreDNS's are those of `kubeadm config images list` for that Kubernetes
 COREDNS_VERSION: Final = "1.14.2"
-PULUMI_VERSION: Final = "3.259.0"  # the newest whose Go module can be had; `pulumi` in pyproject.toml is the same
+PULUMI_VERSION: Final = "3.259.0"  # of the CLI and, in pyproject.toml, of the SDK: one version of both
 PULUMI_COMPANIONS: Final = (
     "pulumi-language-python",
     "pulumi-language-python-exec",

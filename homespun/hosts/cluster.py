@@ -18,11 +18,6 @@ class Cluster:
     dns_domain: str = "cluster.local"
 
     @property
-    def endpoint_url(self) -> str:
-        """The API server's address by its name."""
-        return f"https://{self.endpoint}:{API_PORT}"
-
-    @property
     def dns_address(self) -> str:
         """kubeadm's convention: the tenth address of the service range."""
         return str(self.service_range[10])

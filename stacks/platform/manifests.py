@@ -49,11 +49,6 @@ class Platform:
         """The gateway's address for clients."""
         return f"http://{self.address}:{self.gateway_port}"
 
-    @property
-    def page_url(self) -> str:
-        """The page's address."""
-        return f"http://{self.address}:{self.page_port}"
-
 
 def manifests(platform: Platform) -> list[Manifest]:
     """All objects, in an order in which each finds what it needs."""

@@ -4,12 +4,17 @@ import os
 import signal
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 from tests.integration.operators.objects import delete_all
 from tests.integration.parts import operator
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
+from tests.integration.parts.serving import ROOT
+from tools.environments import environment
+
+PAGE_PORT = 18190
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +38,32 @@ def no_models(cluster: Cluster, namespace: str) -> Iterator[None]:
     delete_all(cluster)
     yield
     delete_all(cluster)
+
+
+@pytest.fixture(scope="session")
+def page(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page's address, served with the rights of its table."""
+    process = Process(
+        [
+            environment("serving") / "bin/python", "-m", "workloads.pages",
+            f"--namespace={namespace}",
+            f"--gateway={operator.GATEWAY}",
+            f"--papers={ROOT}/examples/papers.jsonl",
+            "--host=127.0.0.1",
+            f"--port={PAGE_PORT}",
+        ],
+        tmp_path_factory.mktemp("page") / "page.log",
+        {**os.environ, "KUBECONFIG": str(cluster.identity("page"))},
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{PAGE_PORT}/"
+    process.until("an answer", lambda: answers(f"{url}healthz"))
+    yield url
+    process.stop()
+
+
+def answers(url: str) -> bool:
+    """Whether anything answers there."""
+    try:
+        return httpx2.get(url).status_code == 200
+    except httpx2.HTTPError:
+        return False

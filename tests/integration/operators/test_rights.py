@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
+from operators import rbac
 from operators.rbac import Right
 from tests.integration.operators.objects import apply, inference_model, until
 from tests.integration.operators.test_serving import ready
@@ -18,8 +20,9 @@ Use = tuple[str, str, str]
 
 
 @pytest.fixture
-def worked(cluster: Cluster) -> None:
+def worked(cluster: Cluster, page: str) -> None:
     """All of them have had something to do."""
+    assert httpx2.get(page).status_code == 200
     cluster.kubectl("-n", NAMESPACE, "delete", "configmap/inference", "service/inference-servers", "--ignore-not-found")
     apply(cluster, inference_model("one"), inference_model("two"))
     until("Ready", lambda: ready(cluster, "one"))
@@ -32,7 +35,7 @@ def worked(cluster: Cluster) -> None:
 
 
 @pytest.mark.usefixtures("worked")
-@pytest.mark.parametrize("user", ["operator", "inference-server", "gateway"])
+@pytest.mark.parametrize("user", ["operator", "inference-server", "gateway", "page"])
 class TestOfAProgram:
     def test_nothing_was_forbidden(self, cluster: Cluster, user: str) -> None:
         # An API server that has just started refuses what it allows as soon as it has read the roles.
@@ -40,7 +43,8 @@ class TestOfAProgram:
 
     def test_each_row_of_its_table_was_used(self, cluster: Cluster, user: str) -> None:
         seen = set(used(cluster, user))
-        unused = [use for right in SUBJECTS[user] for use in uses(right) if use not in seen]
+        table = (*SUBJECTS[user], *(rbac.PAGE_CLUSTER if user == "page" else ()))
+        unused = [use for right in table for use in uses(right) if use not in seen]
         assert not unused
 
 

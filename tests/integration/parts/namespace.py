@@ -22,17 +22,21 @@ def prepare(cluster: Cluster) -> None:
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     documents: list[dict[str, object]] = [definition(kind) for kind in KINDS]
     documents.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": restricted}})
+    documents.append(rbac.cluster_role("page", rbac.PAGE_CLUSTER))
+    documents.append(_binding("page", "ClusterRole", None))
     for user, rights in SUBJECTS.items():
         documents.append(rbac.role(user, NAMESPACE, rights))
-        documents.append(
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": user, "namespace": NAMESPACE},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
-                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
-            }
-        )
+        documents.append(_binding(user, "Role", NAMESPACE))
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
     names = [f"crd/{kind.plural}.homespun.dev" for kind in KINDS]
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+
+
+def _binding(user: str, kind: str, namespace: str | None) -> dict[str, object]:
+    return {
+        "apiVersion": rbac.API_VERSION,
+        "kind": f"{kind}Binding",
+        "metadata": {"name": user} | ({"namespace": namespace} if namespace else {}),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }

@@ -1,0 +1,45 @@
+"""The page shows what there is and why something is not Ready, and finds a paper by meaning."""
+
+import httpx2
+import pytest
+
+from tests.integration.operators.objects import apply, condition, inference_model, until
+from tests.integration.operators.test_serving import ready
+from tests.integration.parts.data_plane import DataPlane
+from tests.integration.parts.kubernetes import Cluster
+from tests.integration.parts.minilm import MODEL_ID
+
+pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
+
+
+def test_a_question_finds_a_paper_by_meaning(cluster: Cluster, page: str) -> None:
+    apply(cluster, inference_model("minilm", modelId=MODEL_ID))
+    until("Ready", lambda: ready(cluster, "minilm"))
+    shown = httpx2.get(page, params={"q": "how do transformers weigh words"}, timeout=30).text
+    assert "Attention Is All You Need" in shown.split("</li>")[0]
+    assert ">Ready<" in shown
+
+
+def test_what_is_not_ready_is_told_with_its_reason(cluster: Cluster, page: str) -> None:
+    apply(cluster, inference_model("lost", "nowhere"))
+    until("the reason", lambda: condition(cluster, "lost", "Ready").get("reason") == "SourceNotFound")
+    shown = httpx2.get(page).text
+    assert "nowhere" in shown
+    assert ">Failed<" in shown
+
+
+def test_a_search_without_its_model_says_what_to_apply(page: str) -> None:
+    assert "apply examples/inference/minilm.yaml" in httpx2.get(page, params={"q": "anything"}, timeout=30).text
+
+
+def test_what_is_asked_comes_back_as_text(page: str) -> None:
+    shown = httpx2.get(page, params={"q": "<script>alert(1)</script>"}, timeout=30).text
+    assert "<script>" not in shown
+
+
+def test_without_the_api_server_the_page_answers_and_says_so(cluster: Cluster, plane: DataPlane, page: str) -> None:
+    cluster.stop_api_server()
+    try:
+        assert "API server can&#39;t be read" in httpx2.get(page, timeout=60).text
+    finally:
+        cluster.start_api_server()
