@@ -30,7 +30,7 @@ from stacks import progress
 from stacks.cluster import images
 from tools.environments import environment
 from tools.obtain import architecture, obtain
-from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, TOOLS
+from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, named
 
 DRIFTED: Final = "drifted"
 """Stands for the digest of what was found changed on the machine."""
@@ -68,7 +68,7 @@ def wanted(props: dict[str, Any], found: Facts) -> HostState:
 
 def tool(name: str) -> Path:
     """A command of the table; `make up` has obtained it before, with progress of its own."""
-    return obtain(next(tool for tool in TOOLS if tool.name == name), lambda what, percent: None)
+    return obtain(named(name), lambda what, percent: None)
 
 
 class HostProvider(ResourceProvider):

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ def tree(name: str, packages: Sequence[str], progress: Progress) -> Path:
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            _debootstrap(partial, packages, progress)
+            debootstrap(partial, packages, progress)
             for useless in ("var/lib/apt/lists", "var/cache/apt/archives", "usr/share/doc", "usr/share/man"):
                 shutil.rmtree(partial / useless, ignore_errors=True)
             # Which mirror this box uses is nobody else's business.
@@ -52,15 +53,19 @@ def mirror() -> str:
     return next((line.split()[0] for line in listed if line.endswith(f" {SUITE}")), ADDRESS)
 
 
-def _debootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, str(target), mirror()]
+def debootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:
+    """Unpack and configure the packages into a folder that is not there yet. Raises ToolError, leaving none."""
+    source = mirror()
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, str(target), source]
     lines: list[str] = []
+    started = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             lines.append(line)
-            progress("unpacking", min(99, len(lines) // 5))  # some 500 lines, and no total
+            # It prints some 700 lines, and no total.
+            progress(f"debootstrap {time.monotonic() - started:.0f}s", min(99, len(lines) // 7))
     if running.returncode:
         shutil.rmtree(target, ignore_errors=True)
-        said = "".join(lines[-8:]).strip().replace(mirror().rstrip("/"), "<this box's Debian mirror>")
+        said = "".join(lines[-8:]).strip().replace(source.rstrip("/"), "<this box's Debian mirror>")
         raise ToolError(f"debootstrap {SUITE} failed:\n{said}")

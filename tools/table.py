@@ -179,6 +179,12 @@ TOOLS: Final[tuple[Tool, ...]] = (
     _cni("portmap", "meta"),
 )
 
+
+def named(name: str) -> Tool:
+    """The tool of that name. Raises StopIteration for one that is not in the table."""
+    return next(tool for tool in TOOLS if tool.name == name)
+
+
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).
 PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("iproute2", "/usr/sbin/ip"),

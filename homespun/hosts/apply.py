@@ -61,7 +61,7 @@ def _variables(wanted: HostState) -> dict[str, Any]:
         "run": state.RUN,
         "bridge": state.BRIDGE,
         "log_folder": state.AUDIT_LOG_FOLDER,
-        "ctr": f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io",
+        "ctr": state.CTR,
     }
 
 

@@ -24,6 +24,7 @@ from homespun.hosts.ssh import Connection
 from stacks.machines import cgroups, network
 from stacks.machines.errors import LabError
 from stacks.machines.network import Network
+from tools import debian
 
 POWER_OFF: Final = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
 BOOT_SECONDS: Final = 60
@@ -234,6 +235,7 @@ def _files(machine: Machine) -> dict[str, tuple[str, int]]:
     resolvers = "".join(f"nameserver {server}\n" for server in network.nameservers())
     unit = f"[Match]\nName=host0\n[Network]\nAddress={machine.address}/{prefix}\nGateway={gateway}\n"
     return {
+        "etc/apt/sources.list": (f"deb {debian.mirror()} {debian.SUITE} main\n", 0o644),
         "etc/hostname": (f"{machine.name}\n", 0o644),
         "etc/hosts": (f"127.0.0.1 localhost\n{machine.address} {machine.name}\n", 0o644),
         "etc/machine-id": (f"{secrets.token_hex(16)}\n", 0o444),

@@ -9,17 +9,14 @@ import hashlib
 import inspect
 import os
 import shutil
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from homespun import places
 from homespun.hosts.state import PACKAGES
-from stacks.machines.errors import LabError
+from tools.debian import SUITE, debootstrap
+from tools.obtain import Progress
 
-SUITE: Final = "bookworm"
 SERVER_PACKAGES: Final = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "kmod", "python3", "python3-apt",
     "ca-certificates",
@@ -61,8 +58,6 @@ ExecStart=/usr/local/lib/homespun-lab/prepare
 WantedBy=sysinit.target
 """
 
-Progress = Callable[[str, int], None]
-
 
 def recipe() -> str:
     """Digest of all that decides what is in it."""
@@ -75,7 +70,7 @@ def cached_path() -> Path:
 
 
 def obtain(progress: Progress) -> Path:
-    """The root file system's folder, made if the cache has none. Raises LabError with debootstrap's last lines."""
+    """The root file system's folder, made if the cache has none. Raises ToolError with debootstrap's last lines."""
     target = cached_path()
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / ".lock").open("w") as lock:
@@ -83,34 +78,10 @@ def obtain(progress: Progress) -> Path:
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            _debootstrap(partial, progress)
+            debootstrap(partial, (*SERVER_PACKAGES, *PACKAGES), progress)
             _finish(partial)
             partial.rename(target)
     return target
-
-
-def mirror() -> str:
-    """The Debian mirror that this box itself uses."""
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)"]
-    listed = subprocess.run(asked, capture_output=True, text=True).stdout.split("\n")
-    known = (line.split() for line in listed if line.endswith(f" {SUITE}"))
-    return next((uri for uri, _ in known), "http://deb.debian.org/debian/")
-
-
-def _debootstrap(target: Path, progress: Progress) -> None:
-    packages = ",".join((*SERVER_PACKAGES, *PACKAGES))
-    command = ["debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(target), mirror()]
-    lines: list[str] = []
-    started = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            lines.append(line)
-            # It prints some 700 lines, and no total.
-            progress(f"debootstrap {time.monotonic() - started:.0f}s", min(99, len(lines) // 7))
-    if running.returncode:
-        shutil.rmtree(target, ignore_errors=True)
-        raise LabError(f"debootstrap {SUITE} from {mirror()} failed:\n{''.join(lines[-8:])}")
 
 
 def _finish(root: Path) -> None:
@@ -120,7 +91,7 @@ def _finish(root: Path) -> None:
         package.unlink()
     shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
     (root / "etc/machine-id").write_text("uninitialized\n")
-    (root / "etc/apt/sources.list").write_text(f"deb {mirror()} {SUITE} main\n")
+    (root / "etc/apt/sources.list").unlink()  # each machine gets one, with the mirror that the box uses then
     prepare = root / "usr/local/lib/homespun-lab/prepare"
     prepare.parent.mkdir(parents=True)
     prepare.write_text(PREPARE)

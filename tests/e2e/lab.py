@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -27,7 +28,7 @@ from tools.environments import environment
 from tools.images.build import images
 from tools.obtain import obtain
 from tools.pulumi.install import install
-from tools.table import TOOLS
+from tools.table import named
 
 NAME: Final = "e2e"
 NODE: Final = "m0"
@@ -35,10 +36,9 @@ STACK: Final = f"{NAME}-base"  # its settings: stacks/Pulumi.e2e-base.yaml
 REPOSITORY: Final = Path(__file__).parents[2]
 ADDRESS: Final = IPv4Address("10.39.0.10")
 MODELS: Final = f"{state.VOLUMES}/models"
-CTR: Final = f"{state.PREFIX}/bin/ctr --address {state.SOCKET} --namespace k8s.io"
 
 
-def _quiet(*_: Any) -> None:
+def quiet(*_: Any) -> None:
     """Progress that nobody follows."""
 
 
@@ -52,7 +52,7 @@ class Lab:
 
     def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
         """What kubectl prints; an AssertionError with what it complains of, if it fails and `check`."""
-        command = [str(_tools()["kubectl"]), f"--kubeconfig={self.kubeconfig}", *arguments]
+        command = [str(obtain(named("kubectl"), quiet)), f"--kubeconfig={self.kubeconfig}", *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, input=input, timeout=300)
         assert ran.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ran.stderr}"
         return ran.stdout
@@ -73,7 +73,7 @@ def down() -> str:
 
 def pulumi(*arguments: str) -> str:
     """A `pulumi` command on the base stack, as one would give it in the project's folder."""
-    project = Project(STACK, install(_quiet))
+    project = Project(STACK, install(quiet))
     ran = project.run(*arguments, "--stack", STACK)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
@@ -111,10 +111,13 @@ def _cli(command: str) -> str:
 
 def add_platform(lab: Lab) -> None:
     """Images into the machine's containerd, then the objects of the platform stack."""
-    built = images(_quiet)
+    built = images(quiet)
     with _timed(lab.times, "images"):
         for image in built.values():
-            command = [*lab.machine.connection.command(), f"{CTR} images import --local --discard-unpacked-layers -"]
+            command = [
+                *lab.machine.connection.command(),
+                f"{state.CTR} images import --local --discard-unpacked-layers -",
+            ]
             with image.archive.open("rb") as archive:
                 subprocess.run(command, stdin=archive, capture_output=True, check=True, timeout=300)
     lab.ssh(f"install -d -m 2775 -g 10001 {MODELS}")
@@ -148,30 +151,14 @@ def memory(lab: Lab) -> int:
     return memory_bytes(lab.machine)
 
 
-def until(what: str, condition: Callable[[], object], deadline: float = 120) -> None:
-    """Wait for a condition, or fail by its name."""
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, f"expected within {deadline:.0f} s: {what}"
-        time.sleep(0.3)
-
-
 def conditions(lab: Lab, name: str) -> dict[str, str]:
     """Type → status of a model's conditions."""
     found = json.loads(lab.kubectl("-n", "ml", "get", "im", name, "-o", "json"))
     return {entry["type"]: entry["status"] for entry in found.get("status", {}).get("conditions", [])}
 
 
-def _tools() -> dict[str, Path]:
-    return {tool.name: obtain(tool, _quiet) for tool in TOOLS if tool.name != "pulumi"}
-
-
-class _timed:  # noqa: N801 - reads as a verb
-    def __init__(self, times: dict[str, float], name: str) -> None:
-        self._times, self._name = times, name
-
-    def __enter__(self) -> None:
-        self._started = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._times[self._name] = round(time.monotonic() - self._started, 1)
+@contextmanager
+def _timed(times: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    times[name] = round(time.monotonic() - started, 1)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
+from tests.waiting import until
 
 SERVER = "198.51.100.2"  # RFC 5737
 BOX = "198.51.100.1"
@@ -87,11 +88,11 @@ def test_the_node_is_ready_with_our_own_runtime(base: Lab) -> None:
 
 
 def test_a_pod_finds_a_service_by_its_name(base: Lab, web: str) -> None:
-    labs.until("an answer", lambda: ask(base, web, f"http://{web}.default.svc.cluster.local/"), 60)
+    until("an answer", lambda: ask(base, web, f"http://{web}.default.svc.cluster.local/"), 60)
 
 
 def test_a_pod_reaches_a_server_outside_under_the_boxs_address(base: Lab, web: str, outside: str) -> None:
-    labs.until("its answer", lambda: ask(base, web, f"http://{outside}/"), 30)
+    until("its answer", lambda: ask(base, web, f"http://{outside}/"), 30)
     assert ask(base, web, f"http://{outside}/").strip() == BOX
 
 

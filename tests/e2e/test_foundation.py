@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.e2e.conftest import sysctls
 from tests.e2e.lab import ADDRESS, Lab
+from tests.waiting import until
+from tools.obtain import obtain
+from tools.table import named
 
 EXAMPLE = Path(__file__).parents[2] / "examples/inference/minilm.yaml"
 MODEL_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -40,7 +44,7 @@ def ask(inputs: Any) -> tuple[int, Any]:
 
 def page(question: str = "") -> str:
     """The page's HTML; '' while nothing answers."""
-    query = f"?q={urllib.request.quote(question)}" if question else ""  # type: ignore[attr-defined]
+    query = f"?q={urllib.parse.quote(question)}" if question else ""
     try:
         with urllib.request.urlopen(f"http://{ADDRESS}:30081/{query}", timeout=30) as answer:
             return str(answer.read().decode())
@@ -51,7 +55,7 @@ def page(question: str = "") -> str:
 def test_an_applied_example_becomes_ready_and_answers(lab: Lab) -> None:
     started = time.monotonic()
     lab.kubectl("apply", "-f", str(EXAMPLE))
-    labs.until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True")
+    until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 120)
     lab.times["model"] = round(time.monotonic() - started, 1)
     status, vector = ask("hello")
     assert (status, len(vector)) == (200, 384)
@@ -86,7 +90,7 @@ def test_a_pod_with_a_host_path_is_refused(lab: Lab) -> None:
     }
     command = ["-n", "ml", "apply", "-f", "-"]
     refused = subprocess.run(
-        [str(labs._tools()["kubectl"]), f"--kubeconfig={lab.kubeconfig}", *command],
+        [str(obtain(named("kubectl"), labs.quiet)), f"--kubeconfig={lab.kubeconfig}", *command],
         input=json.dumps(pod), capture_output=True, text=True,
     )  # fmt: skip
     assert "hostPath" in refused.stderr
@@ -97,14 +101,14 @@ def test_models_answer_without_operator_and_api_server_and_through_a_restart_of_
     manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
     lab.ssh(f"mv {manifest} /etc/kubernetes/")
     try:
-        labs.until("the API server's end", lambda: not lab.kubectl("get", "--raw", "/readyz", check=False))
+        until("the API server's end", lambda: not lab.kubectl("get", "--raw", "/readyz", check=False), 120)
         assert ask("hello")[0] == 200
         lab.ssh("pkill -KILL -x tritonserver")
-        labs.until("a failed request", lambda: ask("hello")[0] != 200, 30)
-        labs.until("an answer of the new engine", lambda: ask("hello")[0] == 200)
+        until("a failed request", lambda: ask("hello")[0] != 200, 30)
+        until("an answer of the new engine", lambda: ask("hello")[0] == 200, 120)
     finally:
         lab.ssh(f"mv /etc/kubernetes/kube-apiserver.yaml {manifest}")
-    labs.until("the API server again", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok")
+    until("the API server again", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
     lab.kubectl("-n", "homespun-system", "scale", "deployment/homespun-operator", "--replicas=1")
 
 
@@ -112,11 +116,11 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     first = nspawn.leader(lab.machine)
     assert first is not None
     subprocess.run(["kill", "-KILL", str(first)], check=True)
-    labs.until("its end", lambda: nspawn.leader(lab.machine) is None)
+    until("its end", lambda: nspawn.leader(lab.machine) is None, 120)
     assert "machine started" in labs.up()
-    labs.until("an answer", lambda: ask("hello")[0] == 200, 240)
-    labs.until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok")
-    labs.until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)
+    until("an answer", lambda: ask("hello")[0] == 200, 240)
+    until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
+    until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)
 
 
 def test_down_leaves_nothing_of_the_lab_on_the_box(lab: Lab, box_before: dict[str, str]) -> None:

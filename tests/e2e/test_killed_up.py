@@ -14,6 +14,7 @@ from stacks.cluster.resource import ClusterProvider
 from stacks.hosts import HostProvider
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
+from tests.waiting import until
 from tools.environments import environment
 
 STEPS = ("root file system", "boot", "facts", "files : Files are as their digest says",
@@ -38,7 +39,7 @@ def kill_at(step: str) -> None:
     progress.clear()
     with subprocess.Popen(command, cwd=labs.REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True) as up:  # fmt: skip
-        labs.until(step, lambda: up.poll() is not None or step in [event.what for event in progress.read(0)[0]], 120)
+        until(step, lambda: up.poll() is not None or step in [event.what for event in progress.read(0)[0]], 120)
         assert up.poll() is None, f"it ended before `{step}`"
         os.killpg(up.pid, signal.SIGKILL)
 

@@ -24,7 +24,7 @@ from typing import Final
 from homespun import places
 from tools.environments import environment as python_environment
 from tools.obtain import Progress, ToolError, architecture, download, downloads_allowed, obtain
-from tools.table import PULUMI_COMPANIONS, TOOLS, Release
+from tools.table import PULUMI_COMPANIONS, Release, named
 
 CHECKOUT: Final = Path(__file__).parent.parent.parent
 KUBERNETES_VERSION: Final = "4.34.2"  # `pulumi-kubernetes` in pyproject.toml is the same
@@ -63,7 +63,7 @@ def install(progress: Progress) -> Installation:
 
     Raises ToolError or EnvironmentBuildError; leaves nothing half-made behind.
     """
-    pulumi = obtain(next(tool for tool in TOOLS if tool.name == "pulumi"), progress).resolve()
+    pulumi = obtain(named("pulumi"), progress).resolve()
     python = python_environment("stacks") / "bin/python"
     companions = [pulumi.parent / name for name in PULUMI_COMPANIONS]
     official = all(path.exists() for path in companions)

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from tests.integration.operators.objects import delete_all
@@ -12,6 +11,7 @@ from tests.integration.parts import operator
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
 from tests.integration.parts.serving import ROOT
+from tests.waiting import answers
 from tools.environments import environment
 
 PAGE_PORT = 18190
@@ -59,11 +59,3 @@ def page(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFact
     process.until("an answer", lambda: answers(f"{url}healthz"))
     yield url
     process.stop()
-
-
-def answers(url: str) -> bool:
-    """Whether anything answers there."""
-    try:
-        return httpx2.get(url).status_code == 200
-    except httpx2.HTTPError:
-        return False

@@ -1,8 +1,6 @@
 """InferenceModels to apply, and what a test looks at afterwards."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -51,14 +49,6 @@ def condition(cluster: Cluster, name: str, kind: str) -> dict[str, Any]:
     found = json.loads(cluster.kubectl("-n", NAMESPACE, "get", "im", name, "-o", "json"))
     listed: list[dict[str, Any]] = found.get("status", {}).get("conditions", [])
     return next((entry for entry in listed if entry["type"] == kind), {})
-
-
-def until(what: str, condition: Callable[[], object], deadline: float = 30) -> None:
-    """Wait for a condition, or fail by its name."""
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, f"expected within {deadline:.0f} s: {what}"
-        time.sleep(0.1)
 
 
 def delete_all(cluster: Cluster) -> None:

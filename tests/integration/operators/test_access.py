@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.operators.objects import apply, get, inference_model, until
+from tests.integration.operators.objects import apply, get, inference_model
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.process import Process
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("no_models")
 

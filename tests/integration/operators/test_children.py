@@ -3,9 +3,10 @@
 import pytest
 
 from operators.inference.manifests import SERVER
-from tests.integration.operators.objects import apply, children, condition, delete_all, get, inference_model, until
+from tests.integration.operators.objects import apply, children, condition, delete_all, get, inference_model
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.operators.objects import apply, condition, get, inference_model, until
+from tests.integration.operators.objects import apply, condition, get, inference_model
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts import operator
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
+from tests.waiting import until
 
 
 @pytest.fixture

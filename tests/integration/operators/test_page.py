@@ -3,11 +3,12 @@
 import httpx2
 import pytest
 
-from tests.integration.operators.objects import apply, condition, inference_model, until
+from tests.integration.operators.objects import apply, condition, inference_model
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.minilm import MODEL_ID
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
 

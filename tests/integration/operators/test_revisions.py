@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.integration.operators.objects import apply, condition, get, inference_model, until
+from tests.integration.operators.objects import apply, condition, get, inference_model
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
 

@@ -8,10 +8,11 @@ import pytest
 
 from operators import rbac
 from operators.rbac import Right
-from tests.integration.operators.objects import apply, inference_model, until
+from tests.integration.operators.objects import apply, inference_model
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE, SUBJECTS
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
 

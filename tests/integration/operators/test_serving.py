@@ -4,10 +4,11 @@ import math
 
 import pytest
 
-from tests.integration.operators.objects import apply, condition, inference_model, until
+from tests.integration.operators.objects import apply, condition, inference_model
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.integration.parts.process import Process
 from tools.obtain import obtain
-from tools.table import TOOLS
+from tools.table import named
 
 HOST: Final = "127.0.0.1"
 API_PORT: Final = 16443
@@ -111,7 +111,7 @@ def start(folder: Path) -> Cluster:
 
 def command(name: str) -> Path:
     """A command of the tools table, there already: `make tools` obtained it."""
-    return obtain(next(tool for tool in TOOLS if tool.name == name), lambda what, percent: None)
+    return obtain(named(name), lambda what, percent: None)
 
 
 def _start_api_server(folder: Path) -> Process:

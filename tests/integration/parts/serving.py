@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx2
 
 from tests.integration.parts.process import Process
+from tests.waiting import answers
 from tools.environments import environment
 from workloads.edge import servers
 from workloads.inference.config import (
@@ -158,7 +159,7 @@ class Serving:
             self.folder / "gateway.log",
             _environment(self.folder, **self.variables),
         )  # fmt: skip
-        self.gateway.until("/healthz", self._healthy)
+        self.gateway.until("/healthz", lambda: answers(f"{self.url}/healthz"))
 
     def publish(self) -> None:
         """Tell the gateway of the servers, as EndpointSlices would."""
@@ -186,12 +187,6 @@ class Serving:
 
     def until_answers(self, model_id: str, deadline: float = 30) -> None:
         self.until(f"an answer of {model_id}", lambda: self.ask(model_id, {"inputs": "a"}).status_code == 200, deadline)
-
-    def _healthy(self) -> bool:
-        try:
-            return httpx2.get(f"{self.url}/healthz").status_code == 200
-        except httpx2.HTTPError:
-            return False
 
     def stop(self) -> None:
         self.gateway.stop()

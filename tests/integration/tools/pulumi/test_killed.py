@@ -2,11 +2,11 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.pulumi import Project
+from tests.waiting import until
 
 NEVER_READY = """
     k8s.core.v1.ConfigMap("first", metadata={"name": "first"}, opts=options)
@@ -29,21 +29,13 @@ def plugins() -> list[str]:
     return lines
 
 
-def until(condition: object, deadline: float = 30) -> None:
-    assert callable(condition)
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, plugins()
-        time.sleep(0.05)
-
-
 def test_a_killed_up_leaves_no_process_and_the_next_one_goes_on(cluster: Cluster, project: Project) -> None:
     project.on_cluster(cluster.kubeconfig, NEVER_READY, upsert_existing_objects=True)
     up = project.start("up", "--yes", "--skip-preview")
     up.until("the Deployment", lambda: "killed" in cluster.kubectl("get", "deployment"))
     assert plugins()
     os.kill(up.pid, signal.SIGKILL)
-    until(lambda: not plugins())
+    until("no plugin left", lambda: not plugins())
     assert "locked" in project.up(fails=True)
     project.run("cancel", "--yes")
     skipping = NEVER_READY.replace(
@@ -62,7 +54,7 @@ def test_an_interrupted_up_records_what_is_there_and_goes_on(cluster: Cluster, p
     up.until("the Deployment", lambda: "killed" in cluster.kubectl("get", "deployment"))
     os.kill(up.pid, signal.SIGINT)
     assert up.wait(30) != 0
-    until(lambda: not plugins())
+    until("no plugin left", lambda: not plugins())
     assert project.state()["web"]["id"] == "default/killed"
     project.destroy()
     assert "killed" not in cluster.kubectl("get", "deployment")
