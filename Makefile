@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up down tools environments test lint unit integration e2e bench-embedding lock clean
+.PHONY: help doctor up model shell down tools environments test lint unit integration e2e bench-embedding lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -27,9 +27,14 @@ CLI = $(shell python3 -m tools --environment stacks)/bin/python -m cli
 doctor: ## what was found, what will be touched, how much is downloaded or compiled, what stands in the way
 	@$(CLI) doctor --stack $(STACK)
 
-up: tools ## a machine, made a host, made a cluster (STACK=lab); a second one changes nothing
-	@python3 -m tools --environment hosts >/dev/null
+up: ## tools, machine, cluster, platform, model; ends with an answer (STACK=lab); a second one changes nothing
 	@$(CLI) up --stack $(STACK)
+
+model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there
+	@$(CLI) model --stack $(STACK) --name "$(NAME)" "$(FROM)"
+
+shell: ## a shell in which pulumi, kubectl and python find everything
+	@$(CLI) shell --stack $(STACK)
 
 down: ## take it all away, its data after a question (YES=1 answers it); the cache stays
 	@$(CLI) down --stack $(STACK)
@@ -53,7 +58,6 @@ integration: tools environments ## on real parts, each started once
 	$(ISOLATED) $(DEV)/pytest tests/integration
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
-	@python3 -m tools.images >/dev/null
 	$(DEV)/pytest -s tests/e2e
 
 environments: ## build the Python environments that the tests' programs run in

@@ -19,8 +19,9 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.inference.texts import SENTENCES
-from tests.integration.parts import minilm
+from tests.integration.parts.minilm import Reference
 from tests.integration.parts.serving import HOST, Server, Serving
+from tools import minilm
 from workloads.inference.config import State
 
 CLIENTS: Final = 32
@@ -108,7 +109,7 @@ def _throughput(serving: Serving) -> dict[str, float]:
 
 def _nearness(serving: Serving) -> dict[str, float]:
     """Cosines: int8 against fp32, and a text in company against the text alone."""
-    reference = minilm.Reference().embed(SENTENCES)
+    reference = Reference().embed(SENTENCES)
     together = np.array(serving.ask(minilm.MODEL_ID, {"inputs": SENTENCES}).json())
     alone = np.array([serving.ask(minilm.MODEL_ID, {"inputs": text}).json() for text in SENTENCES])
     return {

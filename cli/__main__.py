@@ -1,25 +1,25 @@
-"""`python -m cli up|down|doctor [--stack NAME]`; `make` calls it."""
+"""`python -m cli up|down|doctor|shell|model [--stack NAME]`; `make` calls it."""
 
 import argparse
 import sys
+from pathlib import Path
 
+from cli import model
 from cli.doctor import doctor
 from cli.down import down
 from cli.errors import CommandFailed
+from cli.shell import shell
 from cli.up import up
+from homespun.hosts.errors import HostError
 from stacks.machines.errors import LabError
 from stacks.settings import SettingsError
+from tools import screen
 from tools.environments import EnvironmentBuildError
 from tools.obtain import ToolError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["up", "down", "doctor"])
-    parser.add_argument(
-        "--stack", default="lab", help="the environment; its settings are in stacks/Pulumi.<it>-base.yaml"
-    )
-    arguments = parser.parse_args()
+    arguments = _arguments()
     try:
         match arguments.command:
             case "up":
@@ -28,13 +28,33 @@ def main() -> int:
                 down(arguments.stack)
             case "doctor":
                 return 0 if doctor(arguments.stack) else 1
-    except (CommandFailed, EnvironmentBuildError, LabError, SettingsError, ToolError) as error:
+            case "shell":
+                shell(arguments.stack)
+            case "model":
+                model.bring(arguments.stack, arguments.folder, arguments.name)
+    except (CommandFailed, EnvironmentBuildError, HostError, LabError, SettingsError, ToolError) as error:
+        screen.line("")
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; `make up` goes on from here, `make down` takes it all away", file=sys.stderr)
         return 130
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    stack = argparse.ArgumentParser(add_help=False)
+    stack.add_argument(
+        "--stack", default="lab", help="the environment; its settings are in stacks/Pulumi.<it>.yaml and <it>-base.yaml"
+    )
+    parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("up", "down", "doctor", "shell"):
+        commands.add_parser(name, parents=[stack])
+    copy = commands.add_parser("model", parents=[stack])
+    copy.add_argument("folder", type=Path, help="with model.onnx, tokenizer.json and what else belongs to it")
+    copy.add_argument("--name", default="", help="of the folder in the claim; that of the folder, if left out")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

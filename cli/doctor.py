@@ -50,7 +50,7 @@ def obstacles(found: BaseSettings) -> list[str]:
 
 def doctor(stack: str) -> bool:
     """Print it all; whether nothing stands in the way."""
-    found = settings.load(f"{stack}-base")
+    found = settings.base(stack)
     to_get = [tool for tool in TOOLS if not cached_path(tool).exists() and not find(tool)]
     lab = found.lab
     print(f"found    {os_name()}, {os.cpu_count()} CPUs, {_memory() >> 30} GB memory, cgroup v{cgroup_version()}")

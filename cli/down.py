@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from cli.errors import CommandFailed
+from cli.measure import disk_bytes
 from cli.project import Project
-from cli.up import disk_bytes, machine_of
+from cli.up import machine_of
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
@@ -18,7 +19,7 @@ from tools.pulumi.install import install
 
 def down(stack: str) -> None:
     """Take the lab down with its data, after a question. Raises CommandFailed where something stays."""
-    machine = machine_of(settings.load(f"{stack}-base"))
+    machine = machine_of(settings.base(stack))
     if nspawn.machines(machine.folder) and not _sure(machine.folder):
         raise CommandFailed("nothing was touched")
     # The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone.
@@ -28,7 +29,8 @@ def down(stack: str) -> None:
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
     _forget([stack, f"{stack}-base"])
     (places.state() / f"kubeconfigs/{stack}").unlink(missing_ok=True)
-    shutil.rmtree(places.state() / "log", ignore_errors=True)
+    for name in ("log", "shell"):
+        shutil.rmtree(places.state() / name, ignore_errors=True)
     for folder in (*places.state().glob("*"), places.state()):
         with contextlib.suppress(OSError):  # another lab's are not empty
             folder.rmdir()

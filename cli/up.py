@@ -1,45 +1,64 @@
-"""`make up`: from whatever there is to a whole base stack; a second one changes nothing."""
+"""`make up`: from whatever there is to a model that answers; a second one changes nothing."""
 
+import json
 import os
-import sys
+import tempfile
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
+from typing import Final
 
-from cli import doctor
+import yaml
+
+from cli import deployment, doctor, measure, model
 from cli.errors import CommandFailed
-from cli.project import Project
+from cli.kubectl import Kubectl, kubeconfig
+from cli.project import CHECKOUT, Project
 from homespun import places
-from stacks import program, progress, settings
-from stacks.machines import cgroups, nspawn, rootfs
+from stacks import program, settings
+from stacks.machines import nspawn, rootfs
 from stacks.machines.network import Network
-from stacks.settings import BaseSettings
-from tools.pulumi.install import install
+from stacks.platform.manifests import OPERATOR, SYSTEM
+from stacks.settings import BASE, BaseSettings
+from tools import minilm, screen
+from tools.environments import environment
+from tools.obtain import obtain
+from tools.pulumi.install import Installation, install
+from tools.table import TOOLS
 
-LOG = "log/pulumi.log"
-STAGES = ("machine", "host", "cluster")
+EXAMPLE: Final = CHECKOUT / "examples/inference/minilm.yaml"
+QUESTION: Final = "how do transformers weigh words"
+NEXT: Final = (
+    "make shell: kubectl apply -f examples/…, python examples/switch.py", "make model FROM=…", "make down"
+)  # fmt: skip
+READY_SECONDS: Final = 240
+"""For a server that has to be started first, on a machine that has just been booted."""
+ANSWER_SECONDS: Final = 60
 
 
-def up(stack: str) -> None:
-    """Bring the base stack up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
-    started = time.monotonic()
-    found = settings.load(f"{stack}-base")
-    if stands_in_the_way := doctor.obstacles(found):
+def up(name: str) -> None:
+    """Bring an environment up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
+    base, platform = settings.base(name), settings.platform(name)
+    if stands_in_the_way := doctor.obstacles(base):
         raise CommandFailed("\n".join(stands_in_the_way))
     places.state().mkdir(parents=True, exist_ok=True)
-    progress.clear()
-    machine = machine_of(found)
-    woken = nspawn.exists(machine) and nspawn.start(machine)
-    project = Project(f"{stack}-base", install(lambda what, percent: _line(f"pulumi {what} {percent}%")))
-    project.prepare()
-    times = _run(project)
-    kubeconfig = _write_kubeconfig(project, stack)
-    _line("")
-    parts = [f"{name} {times[name]:.0f}s" if name in times else f"{name} unchanged" for name in STAGES]
-    if woken:
-        parts[0] = "machine started"
-    print(" · ".join([*parts, f"all {time.monotonic() - started:.0f}s"]))
-    print(f"uses   {memory_bytes(machine) / 2**30:.1f} GB RAM, {disk_bytes(machine.home) / 2**30:.1f} GB disk")
-    print(f"next   export KUBECONFIG={kubeconfig}    make down")
+    said = [_tools()]
+    installation = install(screen.Percent("pulumi").show)
+    said += _base(name, base, installation)
+    done, page = _platform(name, installation)
+    said.append(done)
+    said.append(_model(Kubectl(kubeconfig(name)), platform.platform.namespace))
+    answer = _answer(page)
+    screen.line("")
+    print(" · ".join(said))
+    print(answer)
+    print(f"open   {page}          your cloud: machines, models, a search box to try")
+    print(f"next   {'    '.join(NEXT)}")
+    machine = machine_of(base)
+    print(f"uses   {measure.memory_bytes(machine) / 2**30:.1f} GB RAM,"
+          f" {measure.disk_bytes(machine.home) / 2**30:.1f} GB disk")  # fmt: skip
 
 
 def machine_of(found: BaseSettings) -> nspawn.Machine:
@@ -50,72 +69,101 @@ def machine_of(found: BaseSettings) -> nspawn.Machine:
     return nspawn.Machine(network, places.state() / "labs" / lab.name, program.MACHINE, address, rootfs.cached_path())
 
 
-def memory_bytes(machine: nspawn.Machine) -> int:
-    """What the machine's processes take, without what the kernel only caches."""
-    total = 0
-    for process in cgroups.processes(machine.cgroup):
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has ended
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
+def _tools() -> str:
+    for number, tool in enumerate(TOOLS, start=1):
+        obtain(tool, screen.Percent(f"tools {number}/{len(TOOLS)} {tool.name}").show)
+    screen.line("environments")
+    for extra in ("hosts", "operator", "serving", "triton", "minilm"):
+        environment(extra)
+    return f"tools {len(TOOLS)}/{len(TOOLS)}"
 
 
-def disk_bytes(folder: Path) -> int:
-    """What a folder takes on disk, a file with several names once."""
-    seen: dict[tuple[int, int], int] = {}
-    for path, _, files in os.walk(folder):
-        for name in files:
-            try:
-                found = os.lstat(f"{path}/{name}")
-            except FileNotFoundError:
-                continue
-            seen[found.st_dev, found.st_ino] = found.st_blocks * 512
-    return sum(seen.values())
+def _base(name: str, found: BaseSettings, installation: Installation) -> list[str]:
+    machine = machine_of(found)
+    woken = nspawn.exists(machine) and nspawn.start(machine)
+    project = Project(f"{name}{BASE}", installation)
+    project.prepare()
+    seconds = deployment.up(project).seconds
+    _write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
+    said = [_stage(stage, seconds.get(stage)) for stage in ("machine", "host", "cluster")]
+    return ["machine started", *said[1:]] if woken else said
 
 
-def _run(project: Project) -> dict[str, float]:
-    """`pulumi up`, its resources' progress on one line; the seconds of each stage that had something to do."""
-    log = places.state() / LOG
-    times: dict[str, float] = {}
-    position = 0
-    process = project.start("up", log)
+def _platform(name: str, installation: Installation) -> tuple[str, str]:
+    """What was done, and the page's address."""
+    started = time.monotonic()
+    screen.line("platform")
+    project = Project(name, installation)
+    project.prepare()
+    deployed = deployment.up(project)
+    changed = deployed.objects or deployed.seconds
+    took = time.monotonic() - started
+    done = f"platform {deployed.objects} objects {took:.0f}s" if changed else "platform unchanged"
+    return done, project.outputs()["page"]
+
+
+def _model(kubectl: Kubectl, namespace: str) -> str:
+    """The example's model, copied and applied where there is none of its name; Ready in any case."""
+    started = time.monotonic()
+    example = yaml.safe_load(EXAMPLE.read_text())
+    example["metadata"]["namespace"] = namespace
+    name = example["metadata"]["name"]
+    new = not kubectl.get("-n", namespace, "im", name)
+    if new:
+        with tempfile.TemporaryDirectory() as folder:
+            model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name))
+        kubectl.run("apply", "-f", "-", input=json.dumps(example))
+    _wait_ready(kubectl, namespace, name)
+    return _stage(f"model {name}", time.monotonic() - started if new else None)
+
+
+def _wait_ready(kubectl: Kubectl, namespace: str, name: str) -> None:
+    end = time.monotonic() + READY_SECONDS
     while True:
-        over = process.poll() is not None
-        events, position = progress.read(position)
-        for event in events:
-            if event.seconds is None:
-                _line(f"{event.stage}  {event.what}")
-            else:
-                times[event.stage] = event.seconds
-        if over:
-            break
-        time.sleep(0.1)
-    if process.returncode:
-        raise CommandFailed(f"{diagnostics(log.read_text())}\n(all of it: {log}; `make up` goes on from here)")
-    return times
+        status = kubectl.get("-n", namespace, "im", name).get("status", {})
+        conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
+        ready = conditions.get("Ready", {})
+        if ready.get("status") == "True":
+            return
+        why = f"{ready.get('reason', 'Pending')}: {ready.get('message', 'the operator has not seen it yet')}"
+        if time.monotonic() > end:
+            raise CommandFailed(
+                f"model {name}: expected Ready within {READY_SECONDS} s, found {why}\n"
+                f"(make shell; kubectl -n {namespace} describe im {name};"
+                f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
+            )
+        screen.line(f"model  {name}  {why}")
+        time.sleep(0.2)
 
 
-def diagnostics(log: str) -> str:
-    """What `pulumi up` complains of, out of all that it prints."""
-    _, found, tail = log.partition("\nDiagnostics:\n")
-    text = tail.split("\nResources:\n")[0] if found else "\n".join(log.splitlines()[-15:])
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+def _answer(page: str) -> str:
+    """A question put to the page: what it finds, how close that is, and how long it took."""
+    url = f"{page}search?{urllib.parse.urlencode({'q': QUESTION})}"
+    end = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answered:
+                found = json.load(answered)
+            best = found["hits"][0]
+            return (
+                f'"{QUESTION}" → {best["title"]} ({best["year"]})  {best["score"]:.2f}   {found["milliseconds"]:.0f} ms'
+            )
+        except urllib.error.HTTPError as error:
+            why = json.load(error).get("error", str(error)) if error.code == 503 else str(error)
+        except OSError as error:  # the page's pod, or the way to it, is new
+            why = str(error)
+        if time.monotonic() > end:
+            raise CommandFailed(f"{url}: expected an answer within {ANSWER_SECONDS} s, found: {why}")
+        screen.line(f"page  {why}")
+        time.sleep(0.5)
 
 
-def _write_kubeconfig(project: Project, stack: str) -> Path:
-    path = places.state() / f"kubeconfigs/{stack}"
+def _stage(name: str, seconds: float | None) -> str:
+    return f"{name} unchanged" if seconds is None else f"{name} {seconds:.0f}s"
+
+
+def _write_secret(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:
-        out.write(project.outputs()["kubeconfig"])
-    return path
-
-
-def _line(text: str) -> None:
-    """Progress: rewritten in place on a terminal, a line each in a log."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-    elif text:
-        print(text, file=sys.stderr, flush=True)
+        out.write(text)

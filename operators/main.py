@@ -17,6 +17,8 @@ from operators.inference.handlers import Reconciler
 from operators.inference.manifests import Images
 from operators.queue import Queue
 
+WATCH_SECONDS: Final = 300
+"""After so long a watch is begun anew: a connection that died in silence (a laptop that slept) is not waited on."""
 CHILDREN: Final = (("", "v1", "configmaps"), ("", "v1", "services"), ("apps", "v1", "deployments"))
 
 
@@ -73,6 +75,10 @@ def settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True
     chosen.posting.enabled = False
     chosen.networking.request_timeout = 30
+    chosen.watching.server_timeout = WATCH_SECONDS
+    chosen.watching.client_timeout = WATCH_SECONDS + 10
+    # kopf's own time-out ends the watch for good if it strikes between two events, as after a machine's sleep.
+    chosen.watching.inactivity_timeout = 100 * 365 * 86400.0
     chosen.persistence.finalizer = f"{GROUP}/finalizer"
     chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     return chosen

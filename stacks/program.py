@@ -4,13 +4,19 @@ from ipaddress import IPv4Network
 from typing import Final
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
+from homespun.hosts import state
 from homespun.hosts.cluster import Cluster
+from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.resource import KubernetesCluster
 from stacks.hosts import Host
 from stacks.machines.lab import LabMachine
 from stacks.machines.network import Network
-from stacks.settings import BaseSettings
+from stacks.platform.images import MachineImages
+from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
+from stacks.settings import BASE, BaseSettings, PlatformSettings
+from tools.images import build
 from tools.table import KUBERNETES_VERSION
 
 MACHINE: Final = "m0"
@@ -21,7 +27,7 @@ POD_PREFIX: Final = 24
 
 
 def base(settings: BaseSettings) -> None:
-    """machine → host → cluster; output: `kubeconfig`, a secret."""
+    """machine → host → cluster; outputs: `kubeconfig`, a secret, and how the node is reached."""
     lab = settings.lab
     network = Network(lab.name, lab.bridge, lab.range)
     address = lab.range[FIRST_ADDRESS]
@@ -31,9 +37,56 @@ def base(settings: BaseSettings) -> None:
     host = Host(MACHINE, machine.connection, "control-plane", cluster, first_pods(settings), gone_with_it)
     version = host.facts.apply(lambda facts: int(facts["cgroup_version"]))
     after_host = pulumi.ResourceOptions.merge(gone_with_it, pulumi.ResourceOptions(depends_on=[host]))
-    kubernetes = KubernetesCluster(cluster, MACHINE, machine.connection, version, after_host)
+    made = KubernetesCluster(cluster, MACHINE, machine.connection, version, after_host)
     pulumi.export("address", str(address))
-    pulumi.export("kubeconfig", kubernetes.kubeconfig)
+    pulumi.export("node", MACHINE)
+    pulumi.export("connection", machine.connection)
+    pulumi.export("kubeconfig", made.kubeconfig)
+
+
+def platform(settings: PlatformSettings, stack: str) -> None:
+    """images → objects, on the base stack's cluster; outputs: `gateway`, `page`, their addresses."""
+    references = build.references()
+    base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
+    kubeconfig = base.require_output("kubeconfig")
+    cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
+    images = MachineImages("images", base.require_output("connection"), cluster, references)
+    provider = kubernetes.Provider(
+        "cluster",
+        kubeconfig=kubeconfig,
+        cluster_identifier=cluster,
+        upsert_existing_objects=True,
+        enable_patch_force=True,
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+        delete_unreachable=True,  # a lab's cluster that does not answer any more is gone, with all that was in it
+    )
+    wanted = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
+        lambda found: Platform(
+            namespace=settings.platform.namespace,
+            address=found[0],
+            operator_image=references["operator"],
+            serving_image=references["serving"],
+            triton_image=references["triton"],
+            gateway_port=settings.platform.gateway_port,
+            page_port=settings.platform.page_port,
+            models_size=settings.platform.models_size,
+            models_volume=LocalVolume(found[1], state.MODELS),
+        )
+    )
+    objects = wanted.apply(manifests)
+    kept = kubernetes.yaml.v2.ConfigGroup(
+        "kept",
+        objs=objects.apply(lambda all_: [one for one in all_ if outlives(one)]),
+        opts=pulumi.ResourceOptions(providers=[provider], retain_on_delete=True),
+    )
+    kubernetes.yaml.v2.ConfigGroup(
+        "platform",
+        objs=objects.apply(lambda all_: [one for one in all_ if not outlives(one)]),
+        opts=pulumi.ResourceOptions(providers=[provider], depends_on=[kept, images]),
+    )
+    pulumi.export("gateway", wanted.apply(lambda one: one.gateway_url))
+    pulumi.export("page", wanted.apply(lambda one: one.page_url))
 
 
 def plan(settings: BaseSettings) -> Cluster:

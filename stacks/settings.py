@@ -4,11 +4,12 @@ stacks/Pulumi.lab-base.yaml: homespun:lab.range: expected an IPv4 network such a
 """
 
 import json
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,6 +17,10 @@ from pydantic.alias_generators import to_camel
 
 FOLDER: Final = Path(__file__).parent
 PREFIX: Final = "homespun:"
+BASE: Final = "-base"
+"""Ends the name of an environment's first stack: machines, hosts, cluster. The second has the environment's name."""
+NODE_PORTS: Final = range(30000, 32768)
+"""Kubernetes' own, unless an API server was told otherwise."""
 
 
 class SettingsError(Exception):
@@ -53,6 +58,46 @@ def _only_lab(value: Any) -> Any:
     return value
 
 
+def _lab_or_cluster(value: Any) -> Any:
+    if value == "home":
+        return _only_lab(value)
+    if value not in ("lab", "cluster"):
+        raise ValueError("lab, or cluster (one that is there already)")
+    return value
+
+
+def _node_port(value: Any) -> int:
+    # As the engine hands it over, a number is a string.
+    if not (str(value).isdecimal() and int(value) in NODE_PORTS):
+        raise ValueError(f"a node port, {NODE_PORTS[0]} to {NODE_PORTS[-1]}")
+    return int(value)
+
+
+def _quantity(value: Any) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(Mi|Gi|Ti)", str(value)):
+        raise ValueError("a size such as 5Gi")
+    return str(value)
+
+
+def _delivery(value: Any) -> Any:
+    if value not in ("registry", "preloaded"):
+        raise ValueError("registry, or preloaded")
+    return value
+
+
+def _registry(value: Any) -> str:
+    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?", str(value)) or str(value).endswith("/"):
+        raise ValueError("a name such as registry.example.org/me")
+    return str(value)
+
+
+def _file(value: Any) -> Path:
+    path = Path(str(value)).expanduser()
+    if not path.is_file():
+        raise ValueError("a file that is there")
+    return path
+
+
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
 
 
@@ -83,9 +128,90 @@ class BaseSettings(_Section):
     lab: LabSettings = Field(default_factory=LabSettings)
     cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
+    def contradictions(self) -> list[str]:
+        """kube-proxy drops what goes to an address of the service range that is no service; the others are as bad."""
+        ranges = {
+            "homespun:lab.range": self.lab.range,
+            "homespun:cluster.podRange": self.cluster.pod_range,
+            "homespun:cluster.serviceRange": self.cluster.service_range,
+        }
+        return [
+            f"{one}: expected not to overlap with {other} ({ranges[other]}), got {ranges[one]}"
+            for one, other in combinations(ranges, 2)
+            if ranges[one].overlaps(ranges[other])
+        ]
 
-def load(stack: str, folder: Path = FOLDER) -> BaseSettings:
-    """The settings of stacks/Pulumi.<stack>.yaml. Raises SettingsError with all that is wrong in it."""
+
+class ObjectSettings(_Section):
+    """What the platform is told of its own objects."""
+
+    namespace: Annotated[str, BeforeValidator(lambda value: _word(value, 40))] = "ml"
+    gateway_port: Annotated[int, BeforeValidator(_node_port)] = 30080
+    page_port: Annotated[int, BeforeValidator(_node_port)] = 30081
+    models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
+
+
+class ImageSettings(_Section):
+    """How images come to a cluster whose machines are not ours."""
+
+    delivery: Annotated[Literal["registry", "preloaded"], BeforeValidator(_delivery)]
+    registry: Annotated[str, BeforeValidator(_registry)] | None = None
+    """The first part of every image's name; a repository there has to be the user's to push to."""
+
+
+class PlatformSettings(_Section):
+    """Settings of a platform stack: on the cluster of its base stack, or on one that is given."""
+
+    environment: Annotated[Literal["lab", "cluster"], BeforeValidator(_lab_or_cluster)] = "lab"
+    platform: ObjectSettings = Field(default_factory=ObjectSettings)
+    kubeconfig: Annotated[Path, BeforeValidator(_file)] | None = None
+    address: str | None = None
+    """Where clients reach the given cluster's node ports: a name or an address of one of its machines."""
+    images: ImageSettings | None = None
+
+    def contradictions(self) -> list[str]:
+        """What only some environments have, and what two settings say together."""
+        wrong = []
+        for name in ("kubeconfig", "address", "images"):
+            given = getattr(self, name) is not None
+            if given and self.environment == "lab":
+                wrong.append(f"{PREFIX}{name}: expected none: a lab's base stack says it; got {getattr(self, name)}")
+            if not given and self.environment == "cluster":
+                wrong.append(f"{PREFIX}{name}: expected a value, for the cluster is not of ours; got none")
+        if self.images and (self.images.registry is None) == (self.images.delivery == "registry"):
+            expectation = "a name such as registry.example.org/me" if self.images.registry is None else "none"
+            wrong.append(
+                f"{PREFIX}images.registry: expected {expectation} with delivery {self.images.delivery},"
+                f" got {self.images.registry or 'none'}"
+            )
+        if self.platform.gateway_port == self.platform.page_port:
+            wrong.append(
+                f"{PREFIX}platform.pagePort: expected another port than gatewayPort, got {self.platform.page_port}"
+            )
+        return wrong
+
+
+Settings = TypeVar("Settings", BaseSettings, PlatformSettings)
+
+
+def base(environment: str, folder: Path = FOLDER) -> BaseSettings:
+    """The settings of an environment's base stack. Raises SettingsError with all that is wrong in the file."""
+    return _load(f"{environment}{BASE}", folder, BaseSettings)
+
+
+def platform(environment: str, folder: Path = FOLDER) -> PlatformSettings:
+    """The settings of an environment's platform stack. Raises SettingsError with all that is wrong in the file."""
+    return _load(environment, folder, PlatformSettings)
+
+
+def from_pulumi(config: Mapping[str, str], stack: str) -> BaseSettings | PlatformSettings:
+    """The settings as the engine hands them to a program: every value a string, objects as JSON."""
+    decoded = {key: _decoded(value) for key, value in config.items()}
+    place = f"stacks/Pulumi.{stack}.yaml"
+    return parse(decoded, place, BaseSettings) if stack.endswith(BASE) else parse(decoded, place, PlatformSettings)
+
+
+def _load(stack: str, folder: Path, kind: type[Settings]) -> Settings:
     path = folder / f"Pulumi.{stack}.yaml"
     place = f"{folder.name}/{path.name}"
     if not path.exists():
@@ -97,25 +223,20 @@ def load(stack: str, folder: Path = FOLDER) -> BaseSettings:
         raise SettingsError(f"{place}: expected YAML, got: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
         raise SettingsError(f"{place}: expected a mapping `config:` of names to values, got {document!r}")
-    return parse(document.get("config") or {}, place)
+    return parse(document.get("config") or {}, place, kind)
 
 
-def from_pulumi(config: Mapping[str, str], stack: str) -> BaseSettings:
-    """The settings as the engine hands them to a program: every value a string, objects as JSON."""
-    return parse({key: _decoded(value) for key, value in config.items()}, f"stacks/Pulumi.{stack}.yaml")
-
-
-def parse(config: Mapping[str, Any], place: str) -> BaseSettings:
+def parse(config: Mapping[str, Any], place: str, kind: type[Settings]) -> Settings:
     """Raises SettingsError, each line of it beginning with `place`."""
     foreign = [key for key in config if not str(key).startswith((PREFIX, "pulumi:"))]
     wrong = [f"{place}: {key}: expected a key that begins with `{PREFIX}`" for key in foreign]
     ours = {key.removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
     try:
-        settings = BaseSettings.model_validate(ours)
+        settings = kind.model_validate(ours)
     except ValidationError as error:
         wrong += [_line(place, detail) for detail in error.errors()]
     else:
-        wrong += [f"{place}: {line}" for line in _overlaps(settings)]
+        wrong += [f"{place}: {line}" for line in settings.contradictions()]
         if not wrong:
             return settings
     raise SettingsError("\n".join(wrong))
@@ -132,20 +253,6 @@ def _line(place: str, detail: Any) -> str:
             return f"{place}: {where}: expected a mapping, got {detail['input']!r}"
         case _:
             return f"{place}: {where}: {detail['msg']}, got {detail['input']!r}"
-
-
-def _overlaps(settings: BaseSettings) -> list[str]:
-    """kube-proxy drops what goes to an address of the service range that is no service; the others are as bad."""
-    ranges = {
-        "homespun:lab.range": settings.lab.range,
-        "homespun:cluster.podRange": settings.cluster.pod_range,
-        "homespun:cluster.serviceRange": settings.cluster.service_range,
-    }
-    return [
-        f"{one}: expected not to overlap with {other} ({ranges[other]}), got {ranges[one]}"
-        for one, other in combinations(ranges, 2)
-        if ranges[one].overlaps(ranges[other])
-    ]
 
 
 def _decoded(value: str) -> Any:

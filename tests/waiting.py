@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx2
 
 
-def until(what: str, condition: Callable[[], object], deadline: float = 30) -> None:
+def until(what: str, condition: Callable[[], object], deadline: float = 90) -> None:
     """Wait for a condition, or fail by its name after `deadline` seconds."""
     end = time.monotonic() + deadline
     while not condition():

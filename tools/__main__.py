@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from tools import screen
 from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, downloads_allowed, obtain
 from tools.table import BUILD_PACKAGES, PACKAGES, TOOLS
@@ -55,29 +56,11 @@ def _require_packages() -> None:
 
 def _obtain(names: list[str]) -> None:
     for number, tool in enumerate((tool for tool in TOOLS if tool.name in names), start=1):
-        line = _Line(f"tools {number}/{len(names)} {tool.name} {tool.version}")
+        head = f"tools {number}/{len(names)} {tool.name} {tool.version}"
         started = time.monotonic()
-        path = obtain(tool, line.progress)
-        line.done(f"{path}  {time.monotonic() - started:.0f}s")
-
-
-class _Line:
-    """One line of progress: rewritten in place on a terminal, a few whole lines in a log."""
-
-    def __init__(self, head: str) -> None:
-        self._head = head
-        self._last = -25
-
-    def progress(self, what: str, percent: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\033[K{self._head}  {what} {percent}%", end="", file=sys.stderr, flush=True)
-        elif percent >= self._last + 25:
-            self._last = percent
-            print(f"{self._head}  {what} {percent}%", file=sys.stderr, flush=True)
-
-    def done(self, tail: str) -> None:
-        start = "\r\033[K" if sys.stderr.isatty() else ""
-        print(f"{start}{self._head}  {tail}", file=sys.stderr, flush=True)
+        path = obtain(tool, screen.Percent(head).show)
+        screen.line("")
+        print(f"{head}  {path}  {time.monotonic() - started:.0f}s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, BinaryIO, Final
 
 from homespun.hosts.errors import CommandError, UnreachableError
 
@@ -44,18 +44,11 @@ class Connection:
 
         What must not be seen in the machine's process list goes by `input`.
         """
-        try:
-            ran = subprocess.run([*self.command(), command], input=input or "", capture_output=True, text=True,
-                                 timeout=timeout)  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise CommandError(f"{self.address}: `{command}` took more than {timeout:.0f} s") from None
-        if ran.returncode == SSH_FAILED:
-            raise UnreachableError(f"{self.user}@{self.address}: {_last_lines(ran.stderr)}")
-        if ran.returncode:
-            raise CommandError(
-                f"{self.address}: `{command}` failed ({ran.returncode}):\n{_last_lines(ran.stdout + ran.stderr)}"
-            )
-        return ran.stdout
+        return self._run(command, timeout, input=input or "")
+
+    def send(self, file: BinaryIO, command: str, timeout: float = 600) -> None:
+        """Run `command` with a file's bytes as its input. Raises UnreachableError or CommandError."""
+        self._run(command, timeout, stdin=file)
 
     def wait(self, deadline: float) -> None:
         """Until it answers; raises UnreachableError with its last refusal after `deadline` seconds."""
@@ -68,6 +61,21 @@ class Connection:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
+
+    def _run(self, command: str, timeout: float, **given: Any) -> str:
+        try:
+            ran: subprocess.CompletedProcess[str] = subprocess.run(
+                [*self.command(), command], capture_output=True, text=True, timeout=timeout, **given
+            )
+        except subprocess.TimeoutExpired:
+            raise CommandError(f"{self.address}: `{command}` took more than {timeout:.0f} s") from None
+        if ran.returncode == SSH_FAILED:
+            raise UnreachableError(f"{self.user}@{self.address}: {_last_lines(ran.stderr)}")
+        if ran.returncode:
+            raise CommandError(
+                f"{self.address}: `{command}` failed ({ran.returncode}):\n{_last_lines(ran.stdout + ran.stderr)}"
+            )
+        return ran.stdout
 
 
 def _last_lines(text: str) -> str:

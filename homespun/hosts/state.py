@@ -32,6 +32,8 @@ AUDIT_LOG_FOLDER: Final = "/var/log/homespun"
 PATCHES: Final = f"{PREFIX}/etc/kubeadm-patches"
 VOLUMES: Final = "/var/lib/homespun-volumes"
 """Users' data. It outlives Homespun on a machine: nothing of ours ever removes it."""
+MODELS: Final = f"{VOLUMES}/models"
+"""The folder behind the claim that models are copied into. Its mode is the kubelet's to set (fsGroup)."""
 
 PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat")
 """What kubeadm and kube-proxy want from the distribution."""
@@ -80,6 +82,8 @@ class HostState:
     packages: tuple[str, ...]
     modules: tuple[str, ...]
     folders: tuple[str, ...]
+    volumes: tuple[str, ...]
+    """Folders behind claims: made where they are missing, and from then on the cluster's."""
     files: tuple[File, ...]
     units: tuple[str, ...]
     """In the order in which they start; their files are among `files`."""
@@ -92,6 +96,7 @@ class HostState:
         return {
             **{f"package {name}": "installed" for name in self.packages},
             **{f"module {name}": "loaded" for name in self.modules},
+            **{f"volume {path}": "there" for path in self.volumes},
             **{f"file {file.path}": f"{file.mode} {file.sha256}" for file in self.files},
             **{f"unit {name}": "started" for name in self.units},
             **{f"image {image.reference}": image.digest for image in self.images},
@@ -136,6 +141,7 @@ def desired(
         packages=PACKAGES,
         modules=facts.loadable_modules,
         folders=(f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER),
+        volumes=(MODELS,) if role == "control-plane" else (),
         files=tuple(files),
         units=(egress, containerd, kubelet),
         images=images,

@@ -40,7 +40,7 @@ CHILDREN: Final = (ConfigMap, Secret, Service, Deployment)
 SOON: Final = 0.5
 """Seconds until the next look while something is under way."""
 STEADY: Final = 10.0
-"""Seconds until the next look when all is as it ought to be."""
+"""Seconds until the next look when all is as it ought to be: events may be lost."""
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +58,13 @@ class Reconciler:
     images: manifests.Images
     probes: dict[plan.Probe, str] = field(default_factory=dict)
 
-    async def reconcile(self, namespace: str) -> float | None:
+    async def reconcile(self, namespace: str) -> float:
         """Make a namespace what its objects declare. Returns after how many seconds to look again."""
         documents = [item async for item in self.client.list(InferenceModel, namespace=namespace)]
         objects = tuple(_object(document) for document in documents)
         if not objects:
             await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], ())
-            return None
+            return STEADY
         probe_token = await self._probe_token(namespace)
         observed = plan.Observed(
             objects=objects,

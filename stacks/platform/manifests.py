@@ -49,6 +49,11 @@ class Platform:
         """The gateway's address for clients."""
         return f"http://{self.address}:{self.gateway_port}"
 
+    @property
+    def page_url(self) -> str:
+        """The page's address for browsers."""
+        return f"http://{self.address}:{self.page_port}/"
+
 
 def manifests(platform: Platform) -> list[Manifest]:
     """All objects, in an order in which each finds what it needs."""
@@ -62,6 +67,13 @@ def manifests(platform: Platform) -> list[Manifest]:
         *_gateway(platform),
         *_page(platform),
     ]
+
+
+def outlives(manifest: Manifest) -> bool:
+    """Whether an object stays where the platform goes: users' objects and data hang on it."""
+    kinds = ("CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim")
+    of_users = manifest["kind"] == "Namespace" and manifest["metadata"]["name"] != SYSTEM
+    return manifest["kind"] in kinds or of_users
 
 
 def _namespace(name: str) -> Manifest:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import lab as labs
-from tests.integration.parts import minilm
 
 os.environ["HOMESPUN_STATE"] = "/var/lib/homespun-e2e"  # of the tests' own, beside a lab that is up
 
@@ -26,17 +25,9 @@ def box_before() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def base(box_before: dict[str, str]) -> Iterator[labs.Lab]:
-    """A machine with a Ready node, by `make up`."""
+def lab(box_before: dict[str, str]) -> Iterator[labs.Lab]:
+    """All of it, by `make up`."""
     try:
         yield labs.start()
     finally:
         labs.down()
-
-
-@pytest.fixture(scope="session")
-def lab(base: labs.Lab, tmp_path_factory: pytest.TempPathFactory) -> labs.Lab:
-    """That machine with the platform, and MiniLM in the claim `models`."""
-    labs.add_platform(base)
-    labs.copy_model(base, minilm.write(tmp_path_factory.mktemp("minilm")), "minilm")
-    return base

@@ -1,13 +1,15 @@
 """From an empty box to an answer, and back: a real machine, a real cluster, a real model. Runs in the order written."""
 
 import json
+import re
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from homespun import places
 from stacks.machines import nspawn
@@ -15,21 +17,24 @@ from tests.e2e import lab as labs
 from tests.e2e.conftest import sysctls
 from tests.e2e.lab import ADDRESS, Lab
 from tests.waiting import until
+from tools import minilm
+from tools.environments import environment
 from tools.obtain import obtain
 from tools.table import named
+from workloads.inference import manifest
 
 EXAMPLE = Path(__file__).parents[2] / "examples/inference/minilm.yaml"
 MODEL_ID = "sentence-transformers/all-MiniLM-L6-v2"
-PAPERS = Path(__file__).parents[2] / "examples/papers.jsonl"
+PROGRAMS = {"homespun-operator", "inference-gateway", "page", "inference-server"}
 
 
-def ask(inputs: Any) -> tuple[int, Any]:
+def ask(inputs: Any, model_id: str = MODEL_ID) -> tuple[int, Any]:
     """What the gateway answers on the machine's address; 0 where nothing answers.
 
     For a moment after a boot a node port still leads to the pod address of before, which may be another pod's by now.
     """
     request = urllib.request.Request(
-        f"http://{ADDRESS}:30080/models/{MODEL_ID}",
+        f"http://{ADDRESS}:30080/models/{model_id}",
         data=json.dumps({"inputs": inputs}).encode(),
         headers={"Content-Type": "application/json"},
     )
@@ -52,15 +57,80 @@ def page(question: str = "") -> str:
         return ""
 
 
-def test_an_applied_example_becomes_ready_and_answers(lab: Lab) -> None:
-    started = time.monotonic()
-    lab.kubectl("apply", "-f", str(EXAMPLE))
-    until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 120)
-    lab.times["model"] = round(time.monotonic() - started, 1)
+def test_make_up_ends_with_an_answer(lab: Lab) -> None:
+    took, answer, opened, following, uses = lab.said.splitlines()
+    print(f"\n{took}\n{answer}\n{uses}", end=" ")
+    assert re.match(
+        r"tools (\d+)/\1 · machine \d+s · host \d+s · cluster \d+s · platform \d+ objects \d+s · model", took
+    )
+    assert answer.startswith('"how do transformers weigh words" → Attention Is All You Need (2017)')
+    assert opened.split()[1] == f"http://{ADDRESS}:30081/"
+    assert "make down" in following
     status, vector = ask("hello")
     assert (status, len(vector)) == (200, 384)
-    print(f"\n{' · '.join(f'{name} {seconds}s' for name, seconds in lab.times.items())}", end=" ")
-    print(f"· {labs.memory(lab) / 2**30:.2f} GiB of memory")
+
+
+def test_the_shell_finds_the_stacks_and_the_objects(lab: Lab) -> None:
+    said = labs.shell(
+        f"pulumi up -s {labs.NAME} --yes --skip-preview; kubectl get homespun -A; kubectl apply -f {EXAMPLE}"
+    )
+    changes, objects = said.split("Resources:\n")[1].split("Duration")
+    assert [line.split()[1] for line in changes.splitlines() if line] == ["unchanged"]
+    assert "minilm" in objects
+    assert "inferencemodel.homespun.dev/minilm unchanged" in objects
+
+
+@pytest.mark.parametrize("client", ["client-hf-036", "client-hf-12", "client-hf-24"])
+def test_a_client_that_one_knows_is_answered(lab: Lab, client: str) -> None:
+    code = (
+        "from huggingface_hub import InferenceClient as C;"
+        f"print(C(model='http://{ADDRESS}:30080/models/{MODEL_ID}').feature_extraction('hello').shape)"
+    )
+    ran = subprocess.run([environment(client) / "bin/python", "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "(384,)\n", ran.stderr
+
+
+def test_a_folder_of_ones_own_is_served_beside_the_first(lab: Lab, tmp_path: Path) -> None:
+    folder = minilm.write(tmp_path / "mine")
+    assert f"revision: {manifest.folder_digest(folder)}" in labs.model(folder, "my-encoder")
+    source = {"uri": "pvc://models/my-encoder", "revision": manifest.folder_digest(folder)}
+    spec = {"modelId": "me/encoder", "task": "sentence-similarity", "source": source}
+    document = {
+        "apiVersion": "homespun.dev/v1alpha1",
+        "kind": "InferenceModel",
+        "metadata": {"name": "mine"},
+        "spec": spec,
+    }
+    lab.kubectl("-n", "ml", "apply", "-f", "-", input=json.dumps(document))
+    until("Ready", lambda: labs.conditions(lab, "mine").get("Ready") == "True", 120)
+    status, scores = ask({"source_sentence": "a cat", "sentences": ["a kitten", "a tax form"]}, "me/encoder")
+    assert status == 200
+    assert scores[0] > scores[1]
+    assert ask("hello")[0] == 200
+    lab.kubectl("-n", "ml", "delete", "im", "mine")
+
+
+def test_a_new_revision_takes_over_without_a_failed_request(lab: Lab) -> None:
+    said = labs.shell("python examples/switch.py")
+    assert "pvc://models/minilm → pvc://models/minilm-2" in said
+    assert re.search(r"^\d+ answered · slowest", said, re.MULTILINE), said
+
+
+def test_a_broken_revision_leaves_the_good_one_answering(lab: Lab) -> None:
+    patch = {"spec": {"source": {"uri": "pvc://models/nothing"}}}
+    lab.kubectl("-n", "ml", "patch", "im", "minilm", "--type=merge", f"--patch={json.dumps(patch)}")
+    until("the reason", lambda: labs.reason(lab, "minilm", "UpToDate") == "SourceNotFound", 60)
+    assert labs.conditions(lab, "minilm")["Ready"] == "True"
+    assert ask("hello")[0] == 200
+    lab.kubectl("apply", "-f", str(EXAMPLE))
+    until("Ready", lambda: labs.conditions(lab, "minilm").get("UpToDate") == "True", 120)
+
+
+def test_a_child_that_was_edited_is_restored(lab: Lab) -> None:
+    lab.kubectl("-n", "ml", "scale", "deployment/inference-server", "--replicas=0")
+    until("a server", lambda: lab.kubectl("-n", "ml", "get", "deployment", "inference-server",
+                                          "-o", "jsonpath={.spec.replicas}") == "1", 60)  # fmt: skip
+    until("an answer", lambda: ask("hello")[0] == 200, 120)
 
 
 def test_the_page_shows_what_there_is_and_finds_a_paper_by_meaning(lab: Lab) -> None:
@@ -73,7 +143,7 @@ def test_the_page_shows_what_there_is_and_finds_a_paper_by_meaning(lab: Lab) -> 
 def test_all_pods_run_restricted_and_none_restarts(lab: Lab) -> None:
     pods = json.loads(lab.kubectl("get", "pods", "-A", "-o", "json"))["items"]
     mine = [pod for pod in pods if pod["metadata"]["namespace"] in ("ml", "homespun-system")]
-    assert len(mine) == 4
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in mine} == PROGRAMS
     assert all(pod["spec"]["securityContext"]["runAsNonRoot"] for pod in mine)
     assert not [s for pod in mine for s in pod["status"]["containerStatuses"] if s["restartCount"]]
 
@@ -117,10 +187,17 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     assert first is not None
     subprocess.run(["kill", "-KILL", str(first)], check=True)
     until("its end", lambda: nspawn.leader(lab.machine) is None, 120)
-    assert "machine started" in labs.up()
+    said = labs.up()
+    assert "machine started · host unchanged · cluster unchanged · platform unchanged · model minilm unchanged" in said
     until("an answer", lambda: ask("hello")[0] == 200, 240)
     until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
     until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)
+
+
+def test_a_cluster_that_is_made_anew_gets_all_of_it_anew(lab: Lab) -> None:
+    labs.pulumi("destroy", "--yes", "--skip-preview")
+    assert re.search(r"cluster \d+s · platform \d+ objects \d+s · model minilm \d+s", labs.up())
+    assert ask("hello")[0] == 200
 
 
 def test_down_leaves_nothing_of_the_lab_on_the_box(lab: Lab, box_before: dict[str, str]) -> None:

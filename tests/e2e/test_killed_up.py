@@ -3,10 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from cli.kubectl import Kubectl, kubeconfig
+from homespun import places
+from homespun.hosts import state
 from homespun.hosts.errors import RefusedError
 from stacks import progress
 from stacks.cluster.errors import ClusterError
@@ -18,7 +21,28 @@ from tests.waiting import until
 from tools.environments import environment
 
 STEPS = ("root file system", "boot", "facts", "files : Files are as their digest says",
-         "images : Images are imported", "kubeadm init", "node Ready")  # fmt: skip
+         "images : Images are imported", "kubeadm init", "node Ready", "build", "import ")  # fmt: skip
+"""Of the resources, as they tell them."""
+
+
+def told(step: str) -> Callable[[], bool]:
+    return lambda: any(event.what.startswith(step) for event in progress.read(0)[0])
+
+
+def objects_on_their_way() -> bool:
+    log = places.state() / f"log/{labs.NAME}.log"
+    return log.exists() and "Deployment" in log.read_text()
+
+
+def a_model_being_copied() -> bool:
+    return bool(Kubectl(kubeconfig(labs.NAME)).get("-n", "ml", "pod", "copy-minilm"))
+
+
+MOMENTS: dict[str, Callable[[], bool]] = {
+    **{step: told(step) for step in STEPS},
+    "objects": objects_on_their_way,
+    "copy": a_model_being_copied,
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +50,7 @@ def restarted() -> Iterator[Lab]:
     """A lab whose `up` was killed at each step, one after another, before the last was left alone."""
     labs.down()
     try:
-        for step in STEPS:
+        for step in MOMENTS:
             kill_at(step)
         yield labs.start_again()
     finally:
@@ -39,23 +63,24 @@ def kill_at(step: str) -> None:
     progress.clear()
     with subprocess.Popen(command, cwd=labs.REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True) as up:  # fmt: skip
-        until(step, lambda: up.poll() is not None or step in [event.what for event in progress.read(0)[0]], 120)
+        until(step, lambda: up.poll() is not None or MOMENTS[step](), 180)
         assert up.poll() is None, f"it ended before `{step}`"
         os.killpg(up.pid, signal.SIGKILL)
 
 
 def test_an_up_that_was_killed_at_every_step_ends_whole(restarted: Lab) -> None:
+    assert "Attention Is All You Need" in restarted.said
     assert restarted.kubectl("get", "--raw", "/readyz") == "ok"
     restarted.kubectl("wait", "--for=condition=Ready", f"node/{labs.NODE}", "--timeout=60s")
     restarted.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
 
 
 def test_the_next_up_changes_nothing(restarted: Lab) -> None:
-    assert "machine unchanged · host unchanged · cluster unchanged" in labs.up()
+    assert "cluster unchanged · platform unchanged · model minilm unchanged" in labs.up()
 
 
 def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab) -> None:
-    restarted.ssh(f"mkdir -p {labs.MODELS} && echo precious >{labs.MODELS}/mine")
+    restarted.ssh(f"mkdir -p {state.MODELS} && echo precious >{state.MODELS}/mine")
     resources = labs.resources()
     ClusterProvider().delete("", resources["Cluster"])
     HostProvider().delete("", resources["Host"])
@@ -68,7 +93,7 @@ def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab
         " grep -i homespun /etc/hosts; ls /sys/class/net | grep homespun; true"
     )
     assert found == ""
-    assert restarted.ssh(f"cat {labs.MODELS}/mine") == "precious\n"
+    assert restarted.ssh(f"cat {state.MODELS}/mine") == "precious\n"
 
 
 def test_a_kubernetes_of_anothers_is_refused_and_not_touched(restarted: Lab) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,13 @@ from tools.debian import cached_path, tree
 from tools.obtain import Progress, ToolError
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
-BASE_FILE: Final = Path(__file__).parent / "base.Containerfile"
-PROGRAM_FILE: Final = Path(__file__).parent / "program.Containerfile"
-BASE: Final = "localhost/homespun-base"
+HERE: Final = Path(__file__).parent
+BASE_FILE: Final = HERE / "base.Containerfile"
+ENVIRONMENT_FILE: Final = HERE / "environment.Containerfile"
+PROGRAM_FILE: Final = HERE / "program.Containerfile"
+PREFIX: Final = "localhost/homespun"
+KEPT: Final = 3
+"""Archives of one image that stay in the cache: that of this checkout, and what came before."""
 BASE_PACKAGES: Final = ("python3", "libpython3.11", "libgomp1", "libstdc++6", "ca-certificates")
 
 
@@ -49,6 +53,11 @@ class Image:
     archive: Path
 
 
+def references() -> dict[str, str]:
+    """What pods call each image, by name: known before it is built."""
+    return {recipe.name: _image(recipe).reference for recipe in RECIPES}
+
+
 def images(progress: Progress) -> dict[str, Image]:
     """All images by name, built where the cache lacks them. Raises ToolError with the builder's last lines."""
     wanted = {recipe: _image(recipe) for recipe in RECIPES}
@@ -68,13 +77,13 @@ def _image(recipe: Recipe) -> Image:
     # All that decides what is in it: this recipe, the files that build, the tree, the environment, our code.
     parts = [repr(recipe), cached_path("base", BASE_PACKAGES).name, environments.cached_path(recipe.environment).name]
     digest = hashlib.sha256("\0".join(parts).encode())
-    for file in (Path(__file__), BASE_FILE, PROGRAM_FILE):
+    for file in (Path(__file__), BASE_FILE, ENVIRONMENT_FILE, PROGRAM_FILE):
         digest.update(file.read_bytes())
     for path in _code(recipe):
         digest.update(f"{path}\0".encode() + (REPOSITORY / path).read_bytes())
     tag = digest.hexdigest()[:12]
     return Image(
-        reference=f"localhost/homespun-{recipe.name}:{tag}",
+        reference=f"{PREFIX}-{recipe.name}:{tag}",
         archive=places.cache() / "images" / f"homespun-{recipe.name}-{tag}.tar",
     )
 
@@ -87,27 +96,62 @@ def _code(recipe: Recipe) -> list[Path]:
 def _build_all(
     missing: Iterable[Recipe], wanted: dict[Recipe, Image], base: Path, workplace: Path, progress: Progress
 ) -> None:
-    builder = _builder(workplace)
-    context = workplace / "base"
-    context.mkdir()
-    # `cp` knows how to link and what to keep: owners, modes, symbolic links.
-    _run(["cp", "-al", str(base), str(context / "tree")])
-    builder.build(BASE, BASE_FILE, context)
+    """Base, environments and programs one upon another: what has not changed is there from the last time."""
+    builder = _builder(workplace.parent / "storage")
+    base_image = f"{PREFIX}-base:{base.name.rpartition('-')[2]}"
+    _layer(builder, base_image, BASE_FILE, "", workplace, {"tree": base})
+    kept = {base_image}
     for number, recipe in enumerate(list(missing)):
         progress(f"building image {recipe.name}", 100 * number // len(RECIPES))
-        context = workplace / recipe.name
-        context.mkdir()
-        _run(["cp", "-a", str(environments.environment(recipe.environment)), str(context / "environment")])
-        for path in _code(recipe):
-            target = context / "code" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / path, target)
-        _compile(context / "code", "/opt/homespun")
+        environment = environments.environment(recipe.environment)
+        tag = hashlib.sha256(f"{base_image} {environment.name}".encode()).hexdigest()[:12]
+        environment_image = f"{PREFIX}-environment-{recipe.environment}:{tag}"
+        _layer(builder, environment_image, ENVIRONMENT_FILE, base_image, workplace, {"environment": environment})
         image = wanted[recipe]
+        with tempfile.TemporaryDirectory(dir=workplace) as context:
+            _copy_code(recipe, Path(context) / "code")
+            builder.build(image.reference, PROGRAM_FILE, environment_image, Path(context))
         partial = image.archive.with_suffix(".partial")
-        builder.build(image.reference, PROGRAM_FILE, context)
         builder.save(image.reference, partial)
         partial.rename(image.archive)
+        kept.add(environment_image)
+        _prune(image.archive.parent, recipe)
+    builder.remove([name for name in builder.images() if name.startswith(PREFIX) and not _wanted(name, kept)])
+
+
+def _layer(
+    builder: "_Builder", reference: str, file: Path, parent: str, workplace: Path, trees: dict[str, Path]
+) -> None:
+    """An image that others are built upon, of these trees (name in the context → folder), if there is none yet."""
+    if reference in builder.images():
+        return
+    with tempfile.TemporaryDirectory(dir=workplace) as context:
+        for name, tree_ in trees.items():
+            # `cp` knows how to link and what to keep: owners, modes, symbolic links.
+            _run(["cp", "-al", str(tree_), f"{context}/{name}"])
+        builder.build(reference, file, parent, Path(context))
+
+
+def _copy_code(recipe: Recipe, folder: Path) -> None:
+    for path in _code(recipe):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / path, target)
+    _compile(folder, "/opt/homespun")
+
+
+def _wanted(reference: str, kept: set[str]) -> bool:
+    """Whether others will be built upon it: the present ones, and those whose name was not built this time."""
+    name = reference.rpartition(":")[0]
+    if name not in {one.rpartition(":")[0] for one in kept}:
+        return name.startswith((f"{PREFIX}-base", f"{PREFIX}-environment"))
+    return reference in kept
+
+
+def _prune(folder: Path, recipe: Recipe) -> None:
+    found = sorted(folder.glob(f"homespun-{recipe.name}-*.tar"), key=lambda path: path.stat().st_mtime)
+    for path in found[:-KEPT]:
+        path.unlink()
 
 
 def _compile(folder: Path, inside: str) -> None:
@@ -117,37 +161,46 @@ def _compile(folder: Path, inside: str) -> None:
 
 @dataclass(frozen=True)
 class _Builder:
-    build: Callable[[str, Path, Path], None]
-    """(reference, Containerfile, context)"""
-    save: Callable[[str, Path], None]
-    """(reference, archive)"""
+    """buildah, podman or docker: they differ in little more than words."""
+
+    command: tuple[str, ...]
+    build_words: tuple[str, ...]
+    name_format: str
+    """Of `images --format`: a reference."""
+
+    def build(self, reference: str, file: Path, parent: str, context: Path) -> None:
+        """Build `context` by `file`, upon the image `parent`, if it has one."""
+        argument = [f"--build-arg=PARENT={parent}"] if parent else []
+        _run([*self.command, *self.build_words, "--quiet", *argument, f"--tag={reference}", f"--file={file}",
+              str(context)])  # fmt: skip
+
+    def save(self, reference: str, archive: Path) -> None:
+        """Write the image as a docker-archive."""
+        if Path(self.command[0]).name == "buildah":
+            _run([*self.command, "push", "--quiet", reference, f"docker-archive:{archive}:{reference}"])
+        else:
+            _run([*self.command, "save", "--output", str(archive), reference])
+
+    def images(self) -> list[str]:
+        """References of all that it keeps."""
+        ran = subprocess.run([*self.command, "images", "--format", self.name_format], capture_output=True, text=True)
+        return ran.stdout.split()
+
+    def remove(self, references: list[str]) -> None:
+        """Drop images."""
+        if references:
+            _run([*self.command, "rmi", *references])
 
 
-def _builder(workplace: Path) -> _Builder:
-    """Whichever builder is on the machine; buildah with a storage of its own, that goes with the workplace."""
+def _builder(storage: Path) -> _Builder:
+    """Whichever is on the machine; buildah with a storage of its own, podman and docker with that which they have."""
     if shutil.which("buildah"):
-        buildah = ["buildah", "--root", str(workplace / "storage"), "--runroot", str(workplace / "run")]
-
-        def build(reference: str, file: Path, context: Path) -> None:
-            _run([*buildah, "bud", "--isolation=chroot", "--quiet", "--tag", reference, "--file", str(file),
-                  str(context)])  # fmt: skip
-
-        return _Builder(build, lambda reference, out: _run(
-            [*buildah, "push", "--quiet", reference, f"docker-archive:{out}:{reference}"]))  # fmt: skip
+        command = ("buildah", "--root", str(storage), "--runroot", f"{storage}/run")
+        return _Builder(command, ("bud", "--isolation=chroot"), "{{.Name}}:{{.Tag}}")
     for name in ("podman", "docker"):
-        if command := shutil.which(name):
-            return _engine(command)
+        if found := shutil.which(name):
+            return _Builder((found,), ("build",), "{{.Repository}}:{{.Tag}}")
     raise ToolError("images: expected buildah, podman or docker on PATH, found none. Run: apt-get install buildah")
-
-
-def _engine(command: str) -> _Builder:
-    """podman or docker, which keep what they build in a storage of their own."""
-    return _Builder(
-        lambda reference, file, context: _run(
-            [command, "build", "--quiet", "--tag", reference, "--file", str(file), str(context)]
-        ),
-        lambda reference, out: _run([command, "save", "--output", str(out), reference]),
-    )
 
 
 def _run(command: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The page's routes: one page, with or without a question."""
+"""The page's routes: one page, with or without a question, and its search for programs."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
@@ -26,7 +26,7 @@ def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette
     """The page, over what is read from the cluster and the search over the gateway."""
 
     async def page(request: Request) -> Response:
-        question = request.query_params.get("q", "").strip()[:LONGEST_QUESTION]
+        question = _question(request)
         answer: Answer | None = None
         trouble = ""
         if question:
@@ -37,7 +37,21 @@ def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette
         context = {"cloud": await read_cloud(), "question": question, "answer": answer, "trouble": trouble}
         return TEMPLATES.TemplateResponse(request, "page.html", context, headers=HEADERS)
 
+    async def found(request: Request) -> Response:
+        """The search box for programs: `?q=`, an answer in JSON."""
+        try:
+            answer = await search.ask(_question(request))
+        except SearchError as error:
+            return JSONResponse({"error": str(error)}, status_code=503)
+        hits = [{"id": hit.paper.id, "title": hit.paper.title, "year": hit.paper.year, "score": round(hit.score, 4)}
+                for hit in answer.hits]  # fmt: skip
+        return JSONResponse({"milliseconds": round(answer.milliseconds, 1), "hits": hits})
+
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    return Starlette(routes=[Route("/", page), Route("/healthz", healthz)])
+    return Starlette(routes=[Route("/", page), Route("/search", found), Route("/healthz", healthz)])
+
+
+def _question(request: Request) -> str:
+    return request.query_params.get("q", "").strip()[:LONGEST_QUESTION]

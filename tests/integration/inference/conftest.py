@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.parts import minilm
+from tests.integration.parts.minilm import Reference
 from tests.integration.parts.serving import Server, Serving, digest, revision
+from tools import minilm
 from workloads.inference.config import Model, State
 
 
@@ -54,5 +55,5 @@ def serving(_serving: Serving) -> Serving:
 
 
 @pytest.fixture(scope="session")
-def reference() -> minilm.Reference:
-    return minilm.Reference()
+def reference() -> Reference:
+    return Reference()

@@ -4,8 +4,8 @@ import httpx2
 import pytest
 
 from tests.integration.inference.conftest import minilm_model
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import PROBE_TOKEN, Serving, digest
+from tools.minilm import MODEL_ID
 from workloads.inference.config import PROBE_TOKEN_HEADER, REVISION_HEADER, State, token_hash
 
 BODY = {"inputs": "a"}

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tests.integration.inference.texts import ANSWERED, SENTENCES
-from tests.integration.parts.minilm import MODEL_ID, Reference
+from tests.integration.parts.minilm import Reference
 from tests.integration.parts.serving import Serving
+from tools.minilm import MODEL_ID
 
 
 def test_int8_answers_rank_as_the_fp32_weights_do(serving: Serving, reference: Reference) -> None:

@@ -5,8 +5,8 @@ import threading
 import httpx2
 
 from tests.integration.inference.texts import SENTENCES
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import HOST, Serving
+from tools.minilm import MODEL_ID
 
 
 def _counts() -> tuple[int, int]:

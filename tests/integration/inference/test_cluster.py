@@ -12,8 +12,8 @@ from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.hub import COMMIT, Hub, Repository, read
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.load import under_load
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import PROBE_TOKEN, Server, Serving, revision
+from tools.minilm import MODEL_ID
 from workloads.inference.config import (
     CONFIG_KEY,
     CONFIG_MAP,

@@ -5,8 +5,8 @@ import signal
 
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.load import under_load
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import Serving
+from tools.minilm import MODEL_ID
 from workloads.inference.config import Failure, State
 
 BODY = {"inputs": "hello"}

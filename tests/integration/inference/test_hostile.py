@@ -9,8 +9,8 @@ import time
 import httpx2
 import pytest
 
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import HOST, Serving
+from tools.minilm import MODEL_ID
 
 PATH = f"/models/{MODEL_ID}"
 TEXT = '{"inputs": "a"}'

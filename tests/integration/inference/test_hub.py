@@ -7,8 +7,8 @@ import pytest
 
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.hub import COMMIT, Hub, Repository, read
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import Server, Serving, revision
+from tools.minilm import MODEL_ID
 from workloads.inference.config import Failure, Model, State
 from workloads.inference.sources import CHUNK_BYTES
 

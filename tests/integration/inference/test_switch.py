@@ -6,8 +6,8 @@ import httpx2
 
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.load import under_load
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import Serving, revision
+from tools.minilm import MODEL_ID
 from workloads.inference.config import Failure, State
 
 

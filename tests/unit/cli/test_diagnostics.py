@@ -1,6 +1,6 @@
-"""Of all that `pulumi up` prints, what it complains of is shown."""
+"""Of all that `pulumi up` prints, what it complains of is shown, and how many objects changed."""
 
-from cli.up import diagnostics
+from cli.deployment import changed, diagnostics
 
 FAILED = """\
 Updating (lab-base):
@@ -25,3 +25,17 @@ def test_the_diagnostics_are_the_message() -> None:
 
 def test_a_log_without_diagnostics_is_shown_by_its_end() -> None:
     assert diagnostics("error: passphrase must be set\n") == "error: passphrase must be set"
+
+
+OBJECTS = """\
+ +  kubernetes:yaml/v2:ConfigGroup platform creating (0s)
+ +  kubernetes:core/v1:Service platform:homespun-system/page creating (0s)
+ +  kubernetes:core/v1:Service platform:homespun-system/page created (0.01s)
+ ~  kubernetes:apps/v1:Deployment platform:homespun-system/page updating (0s) [diff: ~spec]; 0/1 available
+ ~  kubernetes:apps/v1:Deployment platform:homespun-system/page updated (2s) [diff: ~spec]; 0/1 available
+ +  kubernetes:yaml/v2:ConfigGroup platform created (2s)
+"""
+
+
+def test_each_object_that_changed_is_counted_and_no_group() -> None:
+    assert changed(OBJECTS) == 2

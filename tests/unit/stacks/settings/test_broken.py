@@ -16,8 +16,10 @@ def stack(path: Path) -> str:
 @pytest.mark.parametrize("path", BROKEN, ids=stack)
 def test_a_broken_file_is_refused_by_what_is_wrong_in_it(path: Path) -> None:
     expected = path.read_text().splitlines()[0].removeprefix("# ")
+    name = stack(path)
+    load = settings.base if name.endswith(settings.BASE) else settings.platform
     with pytest.raises(settings.SettingsError) as refused:
-        settings.load(stack(path), path.parent)
+        load(name.removesuffix(settings.BASE), path.parent)
     lines = str(refused.value).splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"broken/{path.name}: {expected}")
@@ -31,7 +33,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "other:key": 1,
     }
     with pytest.raises(settings.SettingsError) as refused:
-        settings.parse(config, "stacks/Pulumi.lab-base.yaml")
+        settings.parse(config, "stacks/Pulumi.lab-base.yaml", settings.BaseSettings)
     lines = str(refused.value).splitlines()
     assert len(lines) == 6
     assert all(line.startswith("stacks/Pulumi.lab-base.yaml: ") for line in lines)
@@ -39,4 +41,4 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 def test_a_stack_without_settings_is_told_which_have_some() -> None:
     with pytest.raises(settings.SettingsError, match=r"Pulumi.nowhere.yaml: expected a file.*lab-base"):
-        settings.load("nowhere")
+        settings.platform("nowhere")

@@ -1,0 +1,76 @@
+"""`pulumi up` of one stack, followed: progress on one line, what it complains of as the message."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cli.errors import CommandFailed
+from cli.project import Project
+from homespun import places
+from stacks import progress
+from tools import screen
+
+OBJECT: Final = re.compile(r" kubernetes:\S+/v\w+:(\w+) (\S+) (creating|created|updating|updated|deleting|deleted)\b")
+"""A line of the engine's on one object of a cluster: its kind, its resource's name, what goes on or was done."""
+DONE: Final = ("created", "updated", "deleted")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The seconds of each stage that had something to do, and how many objects of the cluster changed."""
+
+    seconds: dict[str, float]
+    objects: int
+
+
+def up(project: Project) -> Deployed:
+    """Bring the stack up. Raises CommandFailed with what the engine complains of."""
+    log = places.state() / f"log/{project.stack}.log"
+    progress.clear()
+    seconds: dict[str, float] = {}
+    told = read = 0
+    process = project.start("up", log)
+    while True:
+        over = process.poll() is not None
+        events, told = progress.read(told)
+        for event in events:
+            if event.seconds is None:
+                screen.line(f"{event.stage}  {event.what}")
+            else:
+                seconds[event.stage] = event.seconds
+        read = _show(log, read)
+        if over:
+            break
+        time.sleep(0.1)
+    text = log.read_text()
+    if process.returncode:
+        raise CommandFailed(f"{diagnostics(text)}\n(all of it: {log}; `make up` goes on from here)")
+    return Deployed(seconds, changed(text))
+
+
+def changed(log: str) -> int:
+    """How many objects of a cluster a run made, changed or took away."""
+    return len(
+        {(match[1], match[2]) for match in OBJECT.finditer(log) if match[3] in DONE and match[1] != "ConfigGroup"}
+    )
+
+
+def diagnostics(log: str) -> str:
+    """What `pulumi up` complains of, out of all that it prints."""
+    _, found, tail = log.partition("\nDiagnostics:\n")
+    text = tail.split("\nResources:\n")[0] if found else "\n".join(log.splitlines()[-15:])
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _show(log: Path, position: int) -> int:
+    """Say what the engine last began on a cluster's objects; the position after what was read."""
+    with log.open("rb") as file:
+        file.seek(position)
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    for match in OBJECT.finditer(whole.decode(errors="replace")):
+        if match[3] not in DONE and match[1] != "ConfigGroup":
+            screen.line(f"platform  {match[1]} {match[2].partition(':')[2]}")
+    return position + len(whole)

@@ -1,0 +1,90 @@
+"""A folder comes whole into a claim, or the claim is as before."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from workloads.inference import manifest
+from workloads.inference.receive import ReceiveError, receive
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "from"
+    (made / "1_Pooling").mkdir(parents=True)
+    (made / "model.onnx").write_bytes(b"weights")
+    (made / "1_Pooling/config.json").write_text("{}")
+    return made
+
+
+@pytest.fixture
+def claim(tmp_path: Path) -> Path:
+    made = tmp_path / "claim"
+    (made / "m").mkdir(parents=True)
+    (made / "m/model.onnx").write_text("old")
+    return made
+
+
+def pack(folder: Path) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w|") as archive:
+        archive.add(folder, ".")
+    return out.getvalue()
+
+
+def take(content: bytes, claim: Path, digest: str) -> None:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r|") as archive:
+        receive(archive, claim, "m", digest)
+
+
+def names(claim: Path) -> list[str]:
+    return sorted(path.relative_to(claim).as_posix() for path in claim.rglob("*") if path.is_file())
+
+
+def test_what_comes_replaces_the_folder_of_that_name(folder: Path, claim: Path) -> None:
+    take(pack(folder), claim, manifest.folder_digest(folder))
+    assert names(claim) == ["m/1_Pooling/config.json", "m/model.onnx"]
+    assert (claim / "m/model.onnx").read_text() == "weights"
+
+
+def test_another_digest_leaves_the_claim_as_it_was(folder: Path, claim: Path) -> None:
+    with pytest.raises(ReceiveError, match="not all of it came"):
+        take(pack(folder), claim, "sha256:0")
+    assert (claim / "m/model.onnx").read_text() == "old"
+    assert names(claim) == ["m/model.onnx"]
+
+
+@pytest.mark.parametrize("kept", [512, 1024, 1600])
+def test_a_stream_that_breaks_off_leaves_the_claim_as_it_was(folder: Path, claim: Path, kept: int) -> None:
+    with pytest.raises((ReceiveError, tarfile.TarError)):
+        take(pack(folder)[:kept], claim, manifest.folder_digest(folder))
+    assert (claim / "m/model.onnx").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["../out", "/out", "a/../../out"])
+def test_a_path_that_leads_out_is_refused(claim: Path, name: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w|") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(ReceiveError, match="expected a plain file or a folder within"):
+        take(out.getvalue(), claim, "sha256:0")
+    assert names(claim) == ["m/model.onnx"]
+
+
+def test_a_link_is_refused(claim: Path) -> None:
+    link = tarfile.TarInfo("model.onnx")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w|") as archive:
+        archive.addfile(link)
+    with pytest.raises(ReceiveError, match=r"model.onnx: expected a plain file"):
+        take(out.getvalue(), claim, "sha256:0")
+
+
+def test_what_a_killed_copy_left_is_no_hindrance(folder: Path, claim: Path) -> None:
+    (claim / ".m.part/half").mkdir(parents=True)
+    (claim / ".m.gone").mkdir()
+    take(pack(folder), claim, manifest.folder_digest(folder))
+    assert sorted(path.name for path in claim.iterdir()) == ["m"]

@@ -1,0 +1,74 @@
+"""`python -m workloads.inference.receive NAME DIGEST`: a folder from a tar on standard input into a claim.
+
+Runs for a moment in a pod of its own that mounts the claim. What comes is put beside, verified against DIGEST
+(`workloads.inference.manifest`), and only then takes the name: a copy that breaks off changes nothing.
+"""
+
+import argparse
+import shutil
+import sys
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from workloads.inference import manifest
+
+
+class ReceiveError(Exception):
+    """The folder did not come whole, or there is no room; the claim is as before."""
+
+
+def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str) -> None:
+    """Unpack `archive` as the folder `name` of the claim, in place of one that is there. Raises ReceiveError."""
+    landing, gone = claim / f".{name}.part", claim / f".{name}.gone"
+    for left in (landing, gone):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        _unpack(archive, landing)
+        if (found := manifest.folder_digest(landing)) != digest:
+            raise ReceiveError(f"{name}: expected {digest}, found {found}: not all of it came")
+        target = claim / name
+        if target.exists():
+            target.rename(gone)
+        landing.rename(target)
+    except (tarfile.TarError, OSError) as error:
+        raise ReceiveError(f"{name}: {error}") from error
+    finally:
+        for left in (landing, gone):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Folders and plain files, by paths that stay within. Debian 12's tarfile has no `filter` that would see to it."""
+    folder.mkdir()
+    for member in archive:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+            raise ReceiveError(f"{member.name}: expected a plain file or a folder within, found something else")
+        if member.isdir():
+            (folder / path).mkdir(parents=True, exist_ok=True)
+            continue
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        content = archive.extractfile(member)
+        assert content is not None
+        with (folder / path).open("wb") as out:
+            shutil.copyfileobj(content, out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workloads.inference.receive", description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of the folder")
+    parser.add_argument("digest", help="of the whole folder, sha256:<hex>")
+    parser.add_argument("--claim", type=Path, default=Path("/claim"), help="where the claim is mounted")
+    arguments = parser.parse_args()
+    try:
+        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+            receive(archive, arguments.claim, arguments.name, arguments.digest)
+    except (ReceiveError, tarfile.TarError) as error:
+        print(error)
+        return 1
+    print("received")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
