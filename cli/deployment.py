@@ -1,10 +1,10 @@
-"""`pulumi up` of one stack, followed: progress on one line, what it complains of as the message."""
+"""`pulumi up` or `destroy` of one stack, followed: progress on one line, what it complains of as the message."""
 
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cli.errors import CommandFailed
 from cli.project import Project
@@ -25,13 +25,13 @@ class Deployed:
     objects: int
 
 
-def up(project: Project) -> Deployed:
-    """Bring the stack up. Raises CommandFailed with what the engine complains of."""
+def run(project: Project, command: Literal["up", "destroy"]) -> Deployed:
+    """Bring the stack up, or take it away. Raises CommandFailed with what the engine complains of."""
     log = places.state() / f"log/{project.stack}.log"
     progress.clear()
     seconds: dict[str, float] = {}
     told = read = 0
-    process = project.start("up", log)
+    process = project.start(command, log)
     while True:
         over = process.poll() is not None
         events, told = progress.read(told)
@@ -46,7 +46,9 @@ def up(project: Project) -> Deployed:
         time.sleep(0.1)
     text = log.read_text()
     if process.returncode:
-        raise CommandFailed(f"{diagnostics(text)}\n(all of it: {log}; `make up` goes on from here)")
+        raise CommandFailed(
+            f"{diagnostics(text)}\n(all of it: {log}; `make {'up' if command == 'up' else 'down'}` goes on from here)"
+        )
     return Deployed(seconds, changed(text))
 
 

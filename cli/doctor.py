@@ -5,12 +5,15 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from cli.errors import CommandFailed
+from cli.kubectl import Kubectl
 from homespun import places
 from stacks import settings
 from stacks.machines import network, rootfs
 from stacks.machines.errors import LabError
 from stacks.machines.network import Network
-from stacks.settings import BaseSettings
+from stacks.platform.manifests import MODELS, PAGE, SYSTEM
+from stacks.settings import BaseSettings, PlatformSettings
 from tools.__main__ import missing_packages
 from tools.obtain import cached_path, downloads_allowed, find
 from tools.table import TOOLS
@@ -19,10 +22,11 @@ DISK_BYTES: Final = 12 << 30
 """Tools with Go's build cache, root file system, images, and the machine with what it unpacks."""
 MEMORY_BYTES: Final = 4 << 30
 GO_BYTES: Final = 6 << 30
+DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
-def obstacles(found: BaseSettings) -> list[str]:
-    """Why `up` would fail: what was expected, what was found, what to do. Empty: nothing known stands in the way."""
+def lab_obstacles(found: BaseSettings) -> list[str]:
+    """Why a lab could not come up: what was expected, what was found, what to do. Empty: nothing that is known."""
     wrong = []
     if os.geteuid() != 0:
         wrong.append("user: expected root (namespaces, a bridge), found another; run it with sudo")
@@ -48,8 +52,47 @@ def obstacles(found: BaseSettings) -> list[str]:
     return wrong
 
 
+def cluster_obstacles(found: PlatformSettings) -> list[str]:
+    """Why the platform could not be put on a cluster that is there already."""
+    assert found.kubeconfig
+    kubectl = Kubectl(found.kubeconfig)
+    try:
+        kubectl.run("get", "--raw", "/version", "--request-timeout=10s")
+        if kubectl.answer("auth", "can-i", "*", "*", "--all-namespaces") != "yes":
+            return [f"{found.kubeconfig}: expected an administrator's rights, found fewer; name another kubeconfig"]
+        classes = kubectl.get("storageclass")["items"]
+    except CommandFailed as error:
+        return [f"{found.kubeconfig}: expected a cluster that answers, found none: {error}"]
+    default = [one for one in classes if one["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true"]
+    if not default and not kubectl.get("-n", found.platform.namespace, "pvc", MODELS):
+        known = ", ".join(one["metadata"]["name"] for one in classes) or "none at all"
+        return [
+            f"the claim {MODELS}: expected a default StorageClass to provide it, found {known}; make one the default,"
+            f" or make a claim {MODELS} in namespace {found.platform.namespace}"
+        ]
+    return []
+
+
 def doctor(stack: str) -> bool:
     """Print it all; whether nothing stands in the way."""
+    platform = settings.platform(stack)
+    wrong = _cluster(platform) if platform.environment == "cluster" else _lab(stack)
+    for line in wrong:
+        print(f"in the way  {line}")
+    return not wrong
+
+
+def _cluster(found: PlatformSettings) -> list[str]:
+    wrong = cluster_obstacles(found)
+    namespace = found.platform.namespace
+    print(f"found    {'a cluster, by' if not wrong else 'no cluster to use, by'} {found.kubeconfig}")
+    print(f"touches  namespaces {SYSTEM} and {namespace} (Pod Security restricted), the kinds of homespun.dev,")
+    print(f"         a ClusterRole and its binding named {PAGE}; here {places.state()}, {places.cache()}")
+    print(f"leaves   by `make down`: keeps the kinds, namespace {namespace} and the claim {MODELS}")
+    return wrong
+
+
+def _lab(stack: str) -> list[str]:
     found = settings.base(stack)
     to_get = [tool for tool in TOOLS if not cached_path(tool).exists() and not find(tool)]
     lab = found.lab
@@ -59,12 +102,10 @@ def doctor(stack: str) -> bool:
     print(f"touches  {places.state()}, {places.cache()}, bridge {lab.bridge} ({lab.range}), nftables table")
     print(f"         homespun-{lab.name}, cgroup homespun/{lab.name}, forwarding of that bridge and the uplink")
     print("leaves   by `make down` (keeps the cache) and `make clean`")
-    wrong = obstacles(found)
+    wrong = lab_obstacles(found)
     if _memory() < MEMORY_BYTES:
         wrong.append(f"memory: expected {MEMORY_BYTES >> 30} GB, found {_memory() >> 30}")
-    for line in wrong:
-        print(f"in the way  {line}")
-    return not wrong
+    return wrong
 
 
 def os_name() -> str:

@@ -1,51 +1,85 @@
-"""`make down`: all of a lab goes, however it is: half built, its API server dead, its Pulumi state lost."""
+"""`make down`: a lab goes, however it is: half built, its API server dead, its Pulumi state lost. Of a cluster that was
+there before only the platform goes."""
 
 import contextlib
 import os
 import shutil
 import sys
-from pathlib import Path
 
+from cli import deployment
 from cli.errors import CommandFailed
+from cli.kubectl import Kubectl, kubeconfig
 from cli.measure import disk_bytes
 from cli.project import Project
 from cli.up import machine_of
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
+from stacks.platform.manifests import MODELS, SYSTEM
+from stacks.settings import PlatformSettings
 from tools.obtain import ToolError
 from tools.pulumi.install import install
+from tools.screen import Percent
 
 
 def down(stack: str) -> None:
-    """Take the lab down with its data, after a question. Raises CommandFailed where something stays."""
+    """Take the environment away, after a question. Raises CommandFailed where something stays."""
+    found = settings.platform(stack)
+    if found.environment == "lab":
+        _lab(stack)
+    else:
+        _cluster(stack, found)
+    _tidy()
+    cache = places.cache()
+    print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
+
+
+def _lab(stack: str) -> None:
+    """The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone."""
     machine = machine_of(settings.base(stack))
-    if nspawn.machines(machine.folder) and not _sure(machine.folder):
-        raise CommandFailed("nothing was touched")
-    # The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone.
+    if nspawn.machines(machine.folder):
+        size = disk_bytes(machine.folder) / 2**30
+        _ask(f"{machine.folder} and all its data ({size:.1f} GB) will go.")
     for name in nspawn.machines(machine.folder) or [machine.name]:
         nspawn.destroy(nspawn.Machine(machine.network, machine.folder, name, machine.address, machine.rootfs))
     if left := nspawn.check_leftovers(machine):
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
-    _forget([stack, f"{stack}-base"])
-    (places.state() / f"kubeconfigs/{stack}").unlink(missing_ok=True)
+    _forget([stack, f"{stack}{settings.BASE}"])
+    kubeconfig(stack).unlink(missing_ok=True)
+    print(f"gone   lab {machine.network.lab}")
+
+
+def _cluster(stack: str, found: PlatformSettings) -> None:
+    """Our objects while the operator lives, then what Pulumi made. The kinds, the users' namespace and claim stay."""
+    kubectl = Kubectl(kubeconfig(stack))
+    namespace = found.platform.namespace
+    models = kubectl.run("-n", namespace, "get", "im", "--ignore-not-found", "-o", "name").split()
+    _ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
+    kubectl.run("-n", namespace, "delete", "im", "--all", "--wait")
+    project = Project(stack, install(Percent("pulumi").show))
+    project.prepare()
+    deployment.run(project, "destroy")
+    _forget([stack])
+    print(
+        f"gone   {SYSTEM}, {len(models)} models; kept on the cluster: the kinds, namespace {namespace}, claim {MODELS}"
+    )
+
+
+def _ask(what: str) -> None:
+    if os.environ.get("YES") == "1":
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{what} Say YES=1 if that is meant; nothing was touched")
+    if input(f"{what} Sure? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise CommandFailed("nothing was touched")
+
+
+def _tidy() -> None:
     for name in ("log", "shell"):
         shutil.rmtree(places.state() / name, ignore_errors=True)
     for folder in (*places.state().glob("*"), places.state()):
-        with contextlib.suppress(OSError):  # another lab's are not empty
+        with contextlib.suppress(OSError):  # another environment's are not empty
             folder.rmdir()
-    cache = places.cache()
-    print(f"gone   lab {machine.network.lab}")
-    print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
-
-
-def _sure(folder: Path) -> bool:
-    if os.environ.get("YES") == "1":
-        return True
-    if not sys.stdin.isatty():
-        raise CommandFailed(f"{folder} and all its data would go: say YES=1 if that is meant")
-    size = disk_bytes(folder) / 2**30
-    return input(f"{folder} and all its data ({size:.1f} GB) will go. Sure? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _forget(stacks: list[str]) -> None:
@@ -58,6 +92,6 @@ def _forget(stacks: list[str]) -> None:
         for stack in stacks:
             Project(stack, installation).forget()
     except ToolError as error:
-        raise CommandFailed(f"the lab is gone, but Pulumi's record of it stays in {folder}: {error}") from error
+        raise CommandFailed(f"all is gone, but Pulumi's record of it stays in {folder}: {error}") from error
     if not list(folder.glob(".pulumi/stacks/*/*.json")):
         shutil.rmtree(folder)

@@ -9,13 +9,14 @@ from typing import Any
 
 from cli.errors import CommandFailed
 from homespun import places
+from stacks import settings
 from tools.obtain import obtain
 from tools.table import named
 
 
 def kubeconfig(stack: str) -> Path:
-    """Where the kubeconfig of an environment's cluster stands."""
-    return places.state() / f"kubeconfigs/{stack}"
+    """The kubeconfig of an environment's cluster: the one that is given, or where `up` puts the base stack's."""
+    return settings.platform(stack).kubeconfig or places.state() / f"kubeconfigs/{stack}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Kubectl:
         if ran.returncode:
             raise CommandFailed(f"kubectl {' '.join(arguments[:4])} failed:\n{ran.stderr.strip()}")
         return ran.stdout
+
+    def answer(self, *arguments: str) -> str:
+        """What it prints on a question that it may answer by failing, such as `auth can-i`."""
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True).stdout.strip()
 
     def feed(self, *arguments: str, chunks: Iterable[bytes]) -> None:
         """Run it with these bytes as its input. How it ends is not looked at: the pod's log says what came of it."""

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +27,16 @@ from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
 from tools.pulumi.install import Installation, install
-from tools.table import TOOLS
+from tools.table import TOOLS, Tool, named
 
 EXAMPLE: Final = CHECKOUT / "examples/inference/minilm.yaml"
 QUESTION: Final = "how do transformers weigh words"
 NEXT: Final = (
     "make shell: kubectl apply -f examples/…, python examples/switch.py", "make model FROM=…", "make down"
 )  # fmt: skip
+ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "minilm")
+CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
+"""All that is needed where the cluster is there already."""
 READY_SECONDS: Final = 240
 """For a server that has to be started first, on a machine that has just been booted."""
 ANSWER_SECONDS: Final = 60
@@ -40,13 +44,15 @@ ANSWER_SECONDS: Final = 60
 
 def up(name: str) -> None:
     """Bring an environment up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
-    base, platform = settings.base(name), settings.platform(name)
-    if stands_in_the_way := doctor.obstacles(base):
+    platform = settings.platform(name)
+    base = settings.base(name) if platform.environment == "lab" else None
+    if stands_in_the_way := doctor.lab_obstacles(base) if base else doctor.cluster_obstacles(platform):
         raise CommandFailed("\n".join(stands_in_the_way))
     places.state().mkdir(parents=True, exist_ok=True)
-    said = [_tools()]
+    said = [_tools(TOOLS if base else [named(tool) for tool in CLUSTER_TOOLS], ENVIRONMENTS if base else ())]
     installation = install(screen.Percent("pulumi").show)
-    said += _base(name, base, installation)
+    if base:
+        said += _base(name, base, installation)
     done, page = _platform(name, installation)
     said.append(done)
     said.append(_model(Kubectl(kubeconfig(name)), platform.platform.namespace))
@@ -56,9 +62,10 @@ def up(name: str) -> None:
     print(answer)
     print(f"open   {page}          your cloud: machines, models, a search box to try")
     print(f"next   {'    '.join(NEXT)}")
-    machine = machine_of(base)
-    print(f"uses   {measure.memory_bytes(machine) / 2**30:.1f} GB RAM,"
-          f" {measure.disk_bytes(machine.home) / 2**30:.1f} GB disk")  # fmt: skip
+    if base:
+        machine = machine_of(base)
+        print(f"uses   {measure.memory_bytes(machine) / 2**30:.1f} GB RAM,"
+              f" {measure.disk_bytes(machine.home) / 2**30:.1f} GB disk")  # fmt: skip
 
 
 def machine_of(found: BaseSettings) -> nspawn.Machine:
@@ -69,13 +76,13 @@ def machine_of(found: BaseSettings) -> nspawn.Machine:
     return nspawn.Machine(network, places.state() / "labs" / lab.name, program.MACHINE, address, rootfs.cached_path())
 
 
-def _tools() -> str:
-    for number, tool in enumerate(TOOLS, start=1):
-        obtain(tool, screen.Percent(f"tools {number}/{len(TOOLS)} {tool.name}").show)
-    screen.line("environments")
-    for extra in ("hosts", "operator", "serving", "triton", "minilm"):
+def _tools(wanted: Sequence[Tool], environments: Sequence[str]) -> str:
+    for number, tool in enumerate(wanted, start=1):
+        obtain(tool, screen.Percent(f"tools {number}/{len(wanted)} {tool.name}").show)
+    for extra in environments:
+        screen.line(f"environment {extra}")
         environment(extra)
-    return f"tools {len(TOOLS)}/{len(TOOLS)}"
+    return f"tools {len(wanted)}/{len(wanted)}"
 
 
 def _base(name: str, found: BaseSettings, installation: Installation) -> list[str]:
@@ -83,7 +90,7 @@ def _base(name: str, found: BaseSettings, installation: Installation) -> list[st
     woken = nspawn.exists(machine) and nspawn.start(machine)
     project = Project(f"{name}{BASE}", installation)
     project.prepare()
-    seconds = deployment.up(project).seconds
+    seconds = deployment.run(project, "up").seconds
     _write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
     said = [_stage(stage, seconds.get(stage)) for stage in ("machine", "host", "cluster")]
     return ["machine started", *said[1:]] if woken else said
@@ -95,7 +102,7 @@ def _platform(name: str, installation: Installation) -> tuple[str, str]:
     screen.line("platform")
     project = Project(name, installation)
     project.prepare()
-    deployed = deployment.up(project)
+    deployed = deployment.run(project, "up")
     changed = deployed.objects or deployed.seconds
     took = time.monotonic() - started
     done = f"platform {deployed.objects} objects {took:.0f}s" if changed else "platform unchanged"

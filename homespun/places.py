@@ -13,5 +13,12 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """Stacks, keys, machines and their data; removing it loses them. `HOMESPUN_STATE`."""
-    return Path(os.environ.get("HOMESPUN_STATE") or "/var/lib/homespun")
+    """Stacks, keys, machines and their data; removing it loses them.
+
+    `HOMESPUN_STATE`, else /var/lib/homespun; for a user who is not root (a cluster that is there already needs no
+    root), the user's state folder.
+    """
+    given = os.environ.get("HOMESPUN_STATE")
+    if given or os.geteuid() == 0:
+        return Path(given or "/var/lib/homespun")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "homespun"

@@ -1,5 +1,6 @@
 """Which resources a stack is made of."""
 
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
@@ -13,7 +14,7 @@ from stacks.cluster.resource import KubernetesCluster
 from stacks.hosts import Host
 from stacks.machines.lab import LabMachine
 from stacks.machines.network import Network
-from stacks.platform.images import MachineImages
+from stacks.platform.images import MachineImages, RegistryImages
 from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
 from stacks.settings import BASE, BaseSettings, PlatformSettings
 from tools.images import build
@@ -44,37 +45,33 @@ def base(settings: BaseSettings) -> None:
     pulumi.export("kubeconfig", made.kubeconfig)
 
 
+@dataclass(frozen=True)
+class Target:
+    """The cluster that a platform goes onto."""
+
+    kubeconfig: pulumi.Input[str]
+    identifier: pulumi.Input[str]
+    platform: pulumi.Output[Platform]
+    images: list[pulumi.Resource]
+    """What has to have come before pods can start."""
+    gone_if_silent: bool
+    """Whether a cluster that does not answer any more is gone, with all that was in it."""
+
+
 def platform(settings: PlatformSettings, stack: str) -> None:
-    """images → objects, on the base stack's cluster; outputs: `gateway`, `page`, their addresses."""
-    references = build.references()
-    base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
-    kubeconfig = base.require_output("kubeconfig")
-    cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
-    images = MachineImages("images", base.require_output("connection"), cluster, references)
+    """images → objects; outputs: `gateway`, `page`, their addresses."""
+    target = _lab(settings, stack) if settings.environment == "lab" else _given(settings)
     provider = kubernetes.Provider(
         "cluster",
-        kubeconfig=kubeconfig,
-        cluster_identifier=cluster,
+        kubeconfig=target.kubeconfig,
+        cluster_identifier=target.identifier,
         upsert_existing_objects=True,
         enable_patch_force=True,
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
-        delete_unreachable=True,  # a lab's cluster that does not answer any more is gone, with all that was in it
+        delete_unreachable=target.gone_if_silent,
     )
-    wanted = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
-        lambda found: Platform(
-            namespace=settings.platform.namespace,
-            address=found[0],
-            operator_image=references["operator"],
-            serving_image=references["serving"],
-            triton_image=references["triton"],
-            gateway_port=settings.platform.gateway_port,
-            page_port=settings.platform.page_port,
-            models_size=settings.platform.models_size,
-            models_volume=LocalVolume(found[1], state.MODELS),
-        )
-    )
-    objects = wanted.apply(manifests)
+    objects = target.platform.apply(manifests)
     kept = kubernetes.yaml.v2.ConfigGroup(
         "kept",
         objs=objects.apply(lambda all_: [one for one in all_ if outlives(one)]),
@@ -83,10 +80,58 @@ def platform(settings: PlatformSettings, stack: str) -> None:
     kubernetes.yaml.v2.ConfigGroup(
         "platform",
         objs=objects.apply(lambda all_: [one for one in all_ if not outlives(one)]),
-        opts=pulumi.ResourceOptions(providers=[provider], depends_on=[kept, images]),
+        opts=pulumi.ResourceOptions(providers=[provider], depends_on=[kept, *target.images]),
     )
-    pulumi.export("gateway", wanted.apply(lambda one: one.gateway_url))
-    pulumi.export("page", wanted.apply(lambda one: one.page_url))
+    pulumi.export("gateway", target.platform.apply(lambda one: one.gateway_url))
+    pulumi.export("page", target.platform.apply(lambda one: one.page_url))
+
+
+def _lab(settings: PlatformSettings, stack: str) -> Target:
+    """The base stack's cluster: images go to its machine, the models' claim is a folder there."""
+    base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
+    kubeconfig = base.require_output("kubeconfig")
+    cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
+    references = build.references()
+    images = MachineImages("images", base.require_output("connection"), cluster, references)
+    described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
+        lambda found: _platform(settings, found[0], references, LocalVolume(found[1], state.MODELS))
+    )
+    return Target(kubeconfig, cluster, described, [images], gone_if_silent=True)
+
+
+def _given(settings: PlatformSettings) -> Target:
+    """A cluster that was there before: images by a registry, or brought by its owner; claims by its storage class."""
+    assert settings.kubeconfig
+    assert settings.address
+    assert settings.images
+    references = build.references()
+    images: list[pulumi.Resource] = []
+    if settings.images.registry:
+        references = {name: f"{settings.images.registry}/{_last(one)}" for name, one in references.items()}
+        images.append(RegistryImages("images", references))
+    cluster = identifier(settings.kubeconfig.read_text())
+    described = pulumi.Output.from_input(_platform(settings, settings.address, references, None))
+    return Target(str(settings.kubeconfig), cluster, described, images, gone_if_silent=False)
+
+
+def _platform(
+    settings: PlatformSettings, address: str, references: dict[str, str], volume: LocalVolume | None
+) -> Platform:
+    return Platform(
+        namespace=settings.platform.namespace,
+        address=address,
+        operator_image=references["operator"],
+        serving_image=references["serving"],
+        triton_image=references["triton"],
+        gateway_port=settings.platform.gateway_port,
+        page_port=settings.platform.page_port,
+        models_size=settings.platform.models_size,
+        models_volume=volume,
+    )
+
+
+def _last(reference: str) -> str:
+    return reference.rpartition("/")[2]
 
 
 def plan(settings: BaseSettings) -> Cluster:

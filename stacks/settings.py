@@ -92,7 +92,7 @@ def _registry(value: Any) -> str:
 
 
 def _file(value: Any) -> Path:
-    path = Path(str(value)).expanduser()
+    path = Path(str(value)).expanduser().absolute()
     if not path.is_file():
         raise ValueError("a file that is there")
     return path

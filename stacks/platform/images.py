@@ -1,4 +1,4 @@
-"""The images of our programs on a machine of ours, as a Pulumi resource: built here, imported over SSH."""
+"""The images of our programs as Pulumi resources: built here, imported over SSH by a machine, or pushed."""
 
 from typing import Any, Final
 
@@ -24,14 +24,24 @@ def missing(connection: Connection, references: dict[str, str]) -> set[str]:
 def bring(connection: Connection, references: dict[str, str]) -> None:
     """Build what the cache lacks, import what the machine lacks. Raises HostError, ToolError."""
     with progress.stage("images", "build"):
-        built = {image.reference: image for image in build.images(_tell).values()}
-        if stale := set(references.values()) - set(built):
-            raise ToolError(f"images: expected {', '.join(sorted(stale))}, but the code has changed; run it again")
+        built = {image.reference: image for image in _built(references).values()}
         for reference in sorted(missing(connection, references)):
             progress.tell("images", f"import {reference.rpartition('/')[2]}")
             with built[reference].archive.open("rb") as archive:
                 connection.send(archive, f"{state.CTR} images import --local --discard-unpacked-layers -")
         connection.run("; ".join(f"{state.CTR} images label {reference} {PINNED}" for reference in references.values()))
+
+
+def _built(references: dict[str, str]) -> dict[str, build.Image]:
+    """The images by name. Raises ToolError where they are no longer those of the plan."""
+    found = build.images(_tell)
+    if stale := [name for name, one in references.items() if _tag(found[name].reference) != _tag(one)]:
+        raise ToolError(f"images: the code of {', '.join(stale)} has changed since this began; run it again")
+    return found
+
+
+def _tag(reference: str) -> str:
+    return reference.rpartition(":")[2]
 
 
 class MachineImagesProvider(ResourceProvider):
@@ -95,6 +105,49 @@ class MachineImages(Resource, module="homespun", name="MachineImages"):
     ) -> None:
         inputs = {"connection": connection, "cluster": cluster, "references": references}
         super().__init__(MachineImagesProvider(), name, inputs, opts)
+
+
+class RegistryImagesProvider(ResourceProvider):
+    """Pushes images to a registry. What was pushed stays there: it is the user's."""
+
+    serialize_as_secret_always = False
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Other references are pushed beside the old ones."""
+        return DiffResult(changes=olds.get("references") != news.get("references"))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Build and push."""
+        self._push(props["references"])
+        return CreateResult("images", props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """As recorded: a registry is not asked."""
+        return ReadResult(id_, props)
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """The new ones."""
+        self._push(news["references"])
+        return UpdateResult(news)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def _push(self, references: dict[str, str]) -> None:
+        with progress.stage("images", "build"):
+            built = _built(references)
+            for name, reference in references.items():
+                progress.tell("images", f"push {reference}")
+                build.push(built[name], reference)
+
+
+class RegistryImages(Resource, module="homespun", name="RegistryImages"):
+    """Images in a registry, by their references."""
+
+    references: pulumi.Output[dict[str, str]]
+
+    def __init__(self, name: str, references: dict[str, str], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(RegistryImagesProvider(), name, {"references": references}, opts)
 
 
 def _tell(what: str, percent: int) -> None:

@@ -73,6 +73,11 @@ def images(progress: Progress) -> dict[str, Image]:
     return {recipe.name: image for recipe, image in wanted.items()}
 
 
+def push(image: Image, reference: str) -> None:
+    """Put a built image into a registry, by the builder's own login (`buildah login`). Raises ToolError."""
+    _builder(places.cache() / "images/storage").push(image, reference)
+
+
 def _image(recipe: Recipe) -> Image:
     # All that decides what is in it: this recipe, the files that build, the tree, the environment, our code.
     parts = [repr(recipe), cached_path("base", BASE_PACKAGES).name, environments.cached_path(recipe.environment).name]
@@ -180,6 +185,17 @@ class _Builder:
             _run([*self.command, "push", "--quiet", reference, f"docker-archive:{archive}:{reference}"])
         else:
             _run([*self.command, "save", "--output", str(archive), reference])
+
+    def push(self, image: Image, reference: str) -> None:
+        """Push the image under another reference."""
+        if Path(self.command[0]).name == "buildah":
+            _run([*self.command, "pull", "--quiet", f"docker-archive:{image.archive}"])
+            _run([*self.command, "push", "--quiet", image.reference, f"docker://{reference}"])
+            self.remove([image.reference])
+        else:
+            _run([*self.command, "load", "--input", str(image.archive)])
+            _run([*self.command, "tag", image.reference, reference])
+            _run([*self.command, "push", "--quiet", reference])
 
     def images(self) -> list[str]:
         """References of all that it keeps."""
