@@ -51,14 +51,14 @@ class Lab:
         return self.machine.connection.run(command, timeout=120)
 
 
-def up() -> str:
-    """`make up` of the tests' lab; what it prints."""
-    return _cli("up")
+def up(stack: str = NAME) -> str:
+    """`make up` of the tests' lab, or of another of the tests' stacks; what it prints."""
+    return _cli("up", stack=stack)
 
 
-def down() -> str:
-    """`make down` of the tests' lab; what it prints."""
-    return _cli("down")
+def down(stack: str = NAME) -> str:
+    """`make down` of the same; what it prints."""
+    return _cli("down", stack=stack)
 
 
 def shell(script: str) -> str:
@@ -92,11 +92,11 @@ def resources() -> dict[str, dict[str, Any]]:
     return {entry["type"].rsplit(":", 1)[1]: entry.get("outputs", {}) for entry in exported}
 
 
-def _cli(command: str, *arguments: str, input: str = "") -> str:
+def _cli(command: str, *arguments: str, input: str = "", stack: str = NAME) -> str:
     python = environment("stacks") / "bin/python"
     ran = subprocess.run(
-        [python, "-m", "cli", command, "--stack", NAME, *arguments], cwd=REPOSITORY,
-        env={**os.environ, "YES": "1", "SHELL": "/bin/bash", "STACK": NAME},
+        [python, "-m", "cli", command, "--stack", stack, *arguments], cwd=REPOSITORY,
+        env={**os.environ, "YES": "1", "SHELL": "/bin/bash", "STACK": stack},
         input=input, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr

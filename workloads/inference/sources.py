@@ -96,7 +96,10 @@ def claim_folder(rest: str, claims: Path) -> Path:
     folder = claim.joinpath(*parts)
     _within(folder, claim, rest)
     if not folder.is_dir():
-        raise SourceNotFound(f"source pvc://{rest}: there is no folder {'/'.join(parts) or '/'} on claim {name}")
+        raise SourceNotFound(
+            f"source pvc://{rest}: there is no folder {'/'.join(parts) or '/'} on claim {name};"
+            " `make model FROM=…` copies one to the claim models"
+        )
     return folder
 
 

@@ -19,18 +19,24 @@ def test_a_question_finds_a_paper_by_meaning(cluster: Cluster, page: str) -> Non
     shown = httpx2.get(page, params={"q": "how do transformers weigh words"}, timeout=30).text
     assert "Attention Is All You Need" in shown.split("</li>")[0]
     assert ">Ready<" in shown
+    found = httpx2.get(f"{page}search", params={"q": "how do transformers weigh words"}, timeout=30).json()
+    assert (found["hits"][0]["title"], found["hits"][0]["year"]) == ("Attention Is All You Need", 2017)
+    assert 0 < found["milliseconds"] < 1000
 
 
 def test_what_is_not_ready_is_told_with_its_reason(cluster: Cluster, page: str) -> None:
     apply(cluster, inference_model("lost", "nowhere"))
     until("the reason", lambda: condition(cluster, "lost", "Ready").get("reason") == "SourceNotFound")
     shown = httpx2.get(page).text
-    assert "nowhere" in shown
+    assert "there is no folder nowhere on claim models; `make model FROM=…` copies one" in shown
     assert ">Failed<" in shown
 
 
 def test_a_search_without_its_model_says_what_to_apply(page: str) -> None:
     assert "apply examples/inference/minilm.yaml" in httpx2.get(page, params={"q": "anything"}, timeout=30).text
+    refused = httpx2.get(f"{page}search", params={"q": "anything"}, timeout=30)
+    assert refused.status_code == 503
+    assert "apply examples/inference/minilm.yaml" in refused.json()["error"]
 
 
 def test_what_is_asked_comes_back_as_text(page: str) -> None:

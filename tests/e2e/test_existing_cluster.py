@@ -1,0 +1,154 @@
+"""The platform alone, on a cluster that was there before: as an ordinary user, who has a kubeconfig and no root.
+
+The cluster is the tests' lab, after its own platform has gone. It gets what a cluster of another's would have: a
+default storage class with a volume.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from homespun import places
+from homespun.hosts.state import VOLUMES
+from tests.e2e import lab as labs
+from tests.e2e.lab import Lab
+from tests.waiting import until
+from tools import environments
+from tools.obtain import cached_path
+from tools.table import named
+
+NAMESPACE = "given"
+FOLDER = Path("/var/tmp/homespun-e2e")
+"""As in stacks/Pulumi.e2e-given.yaml; anybody may look into it."""
+USER = 12345
+VOLUME = f"{VOLUMES}/given"
+REGISTRY_CONFIG = """\
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: "127.0.0.1:5000"}
+"""
+
+
+@pytest.fixture(scope="module")
+def existing(lab: Lab) -> Iterator[Lab]:
+    """The cluster without our platform, and with a storage class."""
+    labs.pulumi("destroy", "--yes", "--skip-preview", stack=labs.NAME)
+    lab.ssh(f"mkdir -p {VOLUME}")
+    volume = {
+        "capacity": {"storage": "5Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "theirs",
+        "local": {"path": VOLUME},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+            {"key": "kubernetes.io/hostname", "operator": "In", "values": [labs.NODE]}]}]}},
+    }  # fmt: skip
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+    theirs = [
+        {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+         "metadata": {"name": "theirs", "annotations": annotations},
+         "provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"},
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "theirs"}, "spec": volume},
+    ]  # fmt: skip
+    lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": theirs}))
+    FOLDER.mkdir(exist_ok=True)
+    shutil.copyfile(lab.kubeconfig, FOLDER / "kubeconfig")
+    (FOLDER / "kubeconfig").chmod(0o600)
+    yield lab
+    lab.kubectl("delete", "namespace", NAMESPACE)
+    lab.kubectl("delete", "pv/theirs", "storageclass/theirs")
+    shutil.rmtree(FOLDER)
+    labs.up()
+
+
+@pytest.fixture(scope="module")
+def ordinary(existing: Lab) -> dict[str, str]:
+    """A user's environment: the clone, a cache with what `make tools` obtained, all of it theirs; no state yet."""
+    subprocess.run(["cp", "-r", *map(str, _checkout()), str(FOLDER / "clone")], check=True)
+    for path in (
+        *(environments.cached_path(name) for name in ("stacks", "minilm")),
+        *(cached_path(named(name)).parent for name in ("kubectl", "pulumi")),
+    ):
+        target = FOLDER / "cache" / path.relative_to(places.cache())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+    subprocess.run(["chown", "-R", f"{USER}:{USER}", FOLDER], check=True)
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(FOLDER),
+        "HOMESPUN_CACHE": str(FOLDER / "cache"),
+        "HOMESPUN_DOWNLOADS": "no",
+        "PYTHONPATH": str(FOLDER / "clone"),
+        "YES": "1",
+    }
+
+
+def _checkout() -> list[Path]:
+    (FOLDER / "clone").mkdir()
+    return [path for path in labs.REPOSITORY.iterdir() if path.name not in (".git", ".ci")]
+
+
+def cli(user: dict[str, str], command: str) -> "subprocess.CompletedProcess[str]":
+    python = FOLDER / "cache" / environments.cached_path("stacks").relative_to(places.cache()) / "bin/python"
+    words = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs", python, "-m", "cli"]
+    return subprocess.run([*words, command, "--stack", "e2e-given"], cwd=FOLDER / "clone", env=user,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)  # fmt: skip
+
+
+def test_what_users_have_outlives_the_platform(existing: Lab) -> None:
+    assert existing.kubectl("-n", "ml", "get", "im", "minilm", "-o", "name")
+    assert existing.kubectl("-n", "ml", "get", "pvc", "models", "-o", "jsonpath={.status.phase}") == "Bound"
+    assert "homespun-system" not in existing.kubectl("get", "namespaces", "-o", "name")
+
+
+def test_an_ordinary_user_gets_an_answer(ordinary: dict[str, str]) -> None:
+    ran = cli(ordinary, "up")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    took, answer, *_ = ran.stdout.splitlines()
+    print(f"\n{took}", end=" ")
+    assert took.startswith("tools 2/2 · platform ")
+    assert "Attention Is All You Need" in answer
+    assert (FOLDER / ".local/state/homespun/pulumi/.pulumi").is_dir()
+    assert "platform unchanged · model minilm unchanged" in cli(ordinary, "up").stdout
+
+
+def test_down_takes_what_is_ours_and_leaves_their_data(existing: Lab, ordinary: dict[str, str]) -> None:
+    ran = cli(ordinary, "down")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "gone   homespun-system, 1 models" in ran.stdout
+    assert "homespun-system" not in existing.kubectl("get", "namespaces", "-o", "name")
+    assert existing.kubectl("-n", NAMESPACE, "get", "pvc", "models", "-o", "jsonpath={.status.phase}") == "Bound"
+    until("the servers' end", lambda: "inference" not in existing.kubectl("-n", NAMESPACE, "get", "pods", "-o", "name"))
+    assert existing.ssh(f"ls {VOLUME}").split() == ["minilm"]
+
+
+def test_a_cluster_that_does_not_answer_is_told_so(ordinary: dict[str, str]) -> None:
+    good = (FOLDER / "kubeconfig").read_text()
+    (FOLDER / "kubeconfig").write_text(good.replace(":6443", ":1"))
+    ran = cli(ordinary, "up")
+    (FOLDER / "kubeconfig").write_text(good)
+    assert ran.returncode == 1
+    assert f"{FOLDER}/kubeconfig: expected a cluster that answers, found none" in ran.stderr
+
+
+def test_images_come_by_a_registry(existing: Lab, tmp_path: Path) -> None:
+    existing.ssh("apt-get install -y --no-install-recommends docker-registry >/dev/null 2>&1")
+    existing.ssh(f"systemctl stop docker-registry; printf '{REGISTRY_CONFIG}' > /etc/docker/registry/config.yml;"
+                 " systemctl restart docker-registry")  # fmt: skip
+    (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = true\n')
+    tunnel = existing.machine.connection.command("-N", "-L", "localhost:5000:localhost:5000")
+    with subprocess.Popen(tunnel, stdin=subprocess.DEVNULL) as process:
+        try:
+            os.environ["CONTAINERS_REGISTRIES_CONF"] = str(tmp_path / "registries.conf")
+            said = labs.up("e2e-registry")
+        finally:
+            del os.environ["CONTAINERS_REGISTRIES_CONF"]
+            process.terminate()
+    assert "Attention Is All You Need" in said
+    images = existing.kubectl("get", "pods", "-A", "-o", "jsonpath={..image}").split()
+    assert [name for name in images if name.startswith("localhost:5000/me/homespun-triton:")]
+    labs.down("e2e-registry")
