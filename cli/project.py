@@ -36,9 +36,12 @@ class Project:
 
     def prepare(self) -> None:
         """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
-        if self.run("stack", "select", "--stack", self.stack).returncode:
+        selected = self.run("stack", "select", "--stack", self.stack)
+        if "no stack named" in selected.stderr:
             self._checked("stack", "init", self.stack)
             self._copy_settings()
+        elif selected.returncode:
+            raise CommandFailed(f"pulumi stack select {self.stack} failed:\n{selected.stderr.strip()}")
         self._unlock()
 
     def start(self, command: str, log: Path) -> "subprocess.Popen[bytes]":

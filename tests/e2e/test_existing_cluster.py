@@ -93,7 +93,7 @@ def _checkout() -> list[Path]:
 
 
 def cli(user: dict[str, str], command: str) -> "subprocess.CompletedProcess[str]":
-    python = FOLDER / "cache" / environments.cached_path("stacks").relative_to(places.cache()) / "bin/python"
+    python = str(FOLDER / "cache" / environments.cached_path("stacks").relative_to(places.cache()) / "bin/python")
     words = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs", python, "-m", "cli"]
     return subprocess.run([*words, command, "--stack", "e2e-given"], cwd=FOLDER / "clone", env=user,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from operators.children import Manifest
-from stacks.platform.manifests import LocalVolume, Platform, manifests
+from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
 from tests.policy import violations
 
 PLATFORM = Platform(
@@ -57,3 +57,13 @@ def test_nobody_but_the_operator_may_write() -> None:
     for manifest in manifests(PLATFORM):
         if manifest["kind"] in ("Role", "ClusterRole") and manifest["metadata"]["name"] != "homespun-operator":
             assert all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in manifest["rules"])
+
+
+def test_what_users_objects_and_data_hang_on_outlives_the_platform() -> None:
+    kept = names([manifest for manifest in manifests(PLATFORM) if outlives(manifest)])
+    assert kept == {
+        "Namespace/ml",
+        "CustomResourceDefinition/inferencemodels.homespun.dev",
+        "PersistentVolume/ml-models",
+        "PersistentVolumeClaim/models",
+    }
