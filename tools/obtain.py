@@ -57,8 +57,10 @@ def obtain(tool: Tool, progress: Progress) -> Path:
 
 
 def find(tool: Tool) -> Path | None:
-    """The command on PATH, if it is exactly of the pinned version."""
-    path = shutil.which(tool.name)
+    """The command on PATH, if it is exactly of the pinned version. What `make shell` puts there is none: it is ours."""
+    ours = (places.cache(), places.state())
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(":") if not _within(Path(folder), ours)]
+    path = shutil.which(tool.name, path=":".join(folders))
     return Path(path) if path and _prints_version(Path(path), tool) else None
 
 
@@ -84,6 +86,10 @@ def downloads_allowed() -> bool:
 def _recipe(tool: Tool) -> str:
     sources = sorted(GO_MODULES.joinpath(tool.module.folder).iterdir())
     return hashlib.sha256(repr(tool).encode() + b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+
+
+def _within(folder: Path, places_: tuple[Path, ...]) -> bool:
+    return any(folder.is_relative_to(place) for place in places_)
 
 
 def _prints_version(command: Path, tool: Tool) -> bool:

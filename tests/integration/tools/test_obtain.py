@@ -30,3 +30,12 @@ def test_one_of_the_pinned_version_on_path_is_taken(monkeypatch: pytest.MonkeyPa
     (tmp_path / "etcd").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert obtain(TOOLS[0], lambda what, percent: None) == tmp_path / "etcd"
+
+
+def test_what_make_shell_puts_on_path_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path))
+    (tmp_path / "shell").mkdir()
+    (tmp_path / "shell/etcd").write_text(f"#!/bin/sh\necho etcd Version: {TOOLS[0].version}\n")
+    (tmp_path / "shell/etcd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "shell"), prepend=":")
+    assert obtain(TOOLS[0], lambda what, percent: None) == cached_path(TOOLS[0])
