@@ -75,7 +75,7 @@ def platform(settings: PlatformSettings, stack: str) -> None:
     kept = kubernetes.yaml.v2.ConfigGroup(
         "kept",
         objs=objects.apply(lambda all_: [one for one in all_ if outlives(one)]),
-        opts=pulumi.ResourceOptions(providers=[provider], retain_on_delete=True),
+        opts=pulumi.ResourceOptions(providers=[provider], transforms=[_retain]),
     )
     kubernetes.yaml.v2.ConfigGroup(
         "platform",
@@ -84,6 +84,12 @@ def platform(settings: PlatformSettings, stack: str) -> None:
     )
     pulumi.export("gateway", target.platform.apply(lambda one: one.gateway_url))
     pulumi.export("page", target.platform.apply(lambda one: one.page_url))
+
+
+def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
+    """Keep an object where its resource goes. A group does not hand `retain_on_delete` on to its objects."""
+    retained = pulumi.ResourceOptions(retain_on_delete=True)
+    return pulumi.ResourceTransformResult(given.props, pulumi.ResourceOptions.merge(given.opts, retained))
 
 
 def _lab(settings: PlatformSettings, stack: str) -> Target:
