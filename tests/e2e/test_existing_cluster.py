@@ -59,7 +59,7 @@ def existing(lab: Lab) -> Iterator[Lab]:
     shutil.copyfile(lab.kubeconfig, FOLDER / "kubeconfig")
     (FOLDER / "kubeconfig").chmod(0o600)
     yield lab
-    lab.kubectl("delete", "namespace", NAMESPACE)
+    lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     lab.kubectl("delete", "pv/theirs", "storageclass/theirs")
     shutil.rmtree(FOLDER)
     labs.up()
@@ -80,6 +80,7 @@ def ordinary(existing: Lab) -> dict[str, str]:
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(FOLDER),
+        "USER": "ordinary",
         "HOMESPUN_CACHE": str(FOLDER / "cache"),
         "HOMESPUN_DOWNLOADS": "no",
         "PYTHONPATH": str(FOLDER / "clone"),
