@@ -7,7 +7,8 @@ from pathlib import Path
 from cli import model
 from cli.doctor import doctor
 from cli.down import down
-from cli.errors import CommandFailed
+from cli.errors import DEFAULT_STACK, CommandFailed, make
+from cli.lock import alone
 from cli.shell import shell
 from cli.up import up
 from homespun.hosts.errors import HostError
@@ -23,9 +24,11 @@ def main() -> int:
     try:
         match arguments.command:
             case "up":
-                up(arguments.stack)
+                with alone():
+                    up(arguments.stack)
             case "down":
-                down(arguments.stack)
+                with alone():
+                    down(arguments.stack)
             case "doctor":
                 return 0 if doctor(arguments.stack) else 1
             case "shell":
@@ -37,7 +40,8 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; `make up` goes on from here, `make down` takes it all away", file=sys.stderr)
+        up_again, away = make("up", arguments.stack), make("down", arguments.stack)
+        print(f"\ninterrupted; `{up_again}` goes on from here, `{away}` takes it all away", file=sys.stderr)
         return 130
     return 0
 
@@ -45,7 +49,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     stack = argparse.ArgumentParser(add_help=False)
     stack.add_argument(
-        "--stack", default="lab", help="the environment; its settings are in stacks/Pulumi.<it>.yaml and <it>-base.yaml"
+        "--stack",
+        default=DEFAULT_STACK,
+        help="the environment; its settings are in stacks/Pulumi.<it>.yaml and <it>-base.yaml",
     )
     parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from cli.errors import CommandFailed
+from cli.errors import CommandFailed, make
 from cli.project import Project
 from homespun import places
 from stacks import progress
+from stacks.settings import BASE
 from tools import screen
 
 OBJECT: Final = re.compile(r" kubernetes:\S+/v\w+:(\w+) (\S+) (creating|created|updating|updated|deleting|deleted)\b")
@@ -46,9 +47,8 @@ def run(project: Project, command: Literal["up", "destroy"]) -> Deployed:
         time.sleep(0.1)
     text = log.read_text()
     if process.returncode:
-        raise CommandFailed(
-            f"{diagnostics(text)}\n(all of it: {log}; `make {'up' if command == 'up' else 'down'}` goes on from here)"
-        )
+        again = make("up" if command == "up" else "down", project.stack.removesuffix(BASE))
+        raise CommandFailed(f"{diagnostics(text)}\n(all of it: {log}; `{again}` goes on from here)")
     return Deployed(seconds, changed(text))
 
 

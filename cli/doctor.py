@@ -5,17 +5,21 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from cli.errors import CommandFailed
-from cli.kubectl import Kubectl
+from cli.errors import CommandFailed, make
+from cli.kubectl import PATIENCE, Kubectl, cluster
+from cli.project import Project
 from homespun import places
 from stacks import settings
 from stacks.machines import network, rootfs
 from stacks.machines.errors import LabError
 from stacks.machines.network import Network
-from stacks.platform.manifests import MODELS, PAGE, SYSTEM
-from stacks.settings import BaseSettings, PlatformSettings
+from stacks.platform.manifests import MODELS, OURS, PAGE, SYSTEM
+from stacks.settings import BaseSettings, GivenPlatform, PlatformSettings
 from tools.__main__ import missing_packages
+from tools.images import build
 from tools.obtain import cached_path, downloads_allowed, find
+from tools.pulumi.kubernetes.errors import KubeconfigError
+from tools.pulumi.kubernetes.kubeconfig import connection, read
 from tools.table import TOOLS
 
 DISK_BYTES: Final = 12 << 30
@@ -23,6 +27,14 @@ DISK_BYTES: Final = 12 << 30
 MEMORY_BYTES: Final = 4 << 30
 GO_BYTES: Final = 6 << 30
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+
+
+def obstacles(stack: str, platform: PlatformSettings, base: BaseSettings | None) -> list[str]:
+    """Why `up` would fail: what was expected, what was found, what to do. Empty: nothing known stands in the way."""
+    if isinstance(platform, GivenPlatform):
+        return cluster_obstacles(platform, stack)
+    assert base
+    return lab_obstacles(base)
 
 
 def lab_obstacles(found: BaseSettings) -> list[str]:
@@ -52,43 +64,74 @@ def lab_obstacles(found: BaseSettings) -> list[str]:
     return wrong
 
 
-def cluster_obstacles(found: PlatformSettings) -> list[str]:
+def cluster_obstacles(found: GivenPlatform, stack: str) -> list[str]:
     """Why the platform could not be put on a cluster that is there already."""
-    assert found.kubeconfig
-    kubectl = Kubectl(found.kubeconfig)
+    place = f"{found.kubeconfig}, context {found.context}"
+    kubectl = cluster(stack, found)
     try:
-        kubectl.run("get", "--raw", "/version", "--request-timeout=10s")
-        if kubectl.answer("auth", "can-i", "*", "*", "--all-namespaces") != "yes":
-            return [f"{found.kubeconfig}: expected an administrator's rights, found fewer; name another kubeconfig"]
-        classes = kubectl.get("storageclass")["items"]
-    except CommandFailed as error:
-        return [f"{found.kubeconfig}: expected a cluster that answers, found none: {error}"]
+        connection(*read(str(found.kubeconfig), {}), found.context)
+        kubectl.run("get", "--raw", "/version", PATIENCE)
+        rights = kubectl.may("*", "*")
+    except (CommandFailed, KubeconfigError) as error:
+        return [f"{place}: expected a cluster that answers, found none: {error}"]
+    if not rights:
+        return [f"{place}: expected an administrator's rights, found fewer; name another kubeconfig or context"]
+    return [*_strangers(kubectl, found, stack), *_storage(kubectl, found), *_images(found)]
+
+
+def _strangers(kubectl: Kubectl, found: GivenPlatform, stack: str) -> list[str]:
+    """Namespaces that are not ours to take: nothing of another's is overwritten, or removed by `down`."""
+    wrong = []
+    if kubectl.get("namespace", SYSTEM) and not Project.known(stack):
+        wrong.append(
+            f"namespace {SYSTEM}: expected none, found one that {places.state()} knows nothing of: it is another"
+            " installation's. `make down` there first, or use its state folder (HOMESPUN_STATE)"
+        )
+    theirs = kubectl.get("namespace", found.namespace)
+    if theirs and not OURS.items() <= theirs["metadata"].get("labels", {}).items():
+        wrong.append(
+            f"namespace {found.namespace}: expected none, found one of another's, whose pods the restricted Pod"
+            " Security would refuse; name another in homespun:namespace"
+        )
+    return wrong
+
+
+def _storage(kubectl: Kubectl, found: GivenPlatform) -> list[str]:
+    classes = kubectl.get("storageclass").get("items", [])
     default = [one for one in classes if one["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true"]
-    if not default and not kubectl.get("-n", found.platform.namespace, "pvc", MODELS):
-        known = ", ".join(one["metadata"]["name"] for one in classes) or "none at all"
-        return [
-            f"the claim {MODELS}: expected a default StorageClass to provide it, found {known}; make one the default,"
-            f" or make a claim {MODELS} in namespace {found.platform.namespace}"
-        ]
+    if default or kubectl.get("-n", found.namespace, "pvc", MODELS):
+        return []
+    known = ", ".join(one["metadata"]["name"] for one in classes) or "none at all"
+    return [f"the claim {MODELS}: expected a default StorageClass to provide it, found {known}; make one the default"]
+
+
+def _images(found: GivenPlatform) -> list[str]:
+    if found.images.delivery == "registry" and os.geteuid() != 0 and build.missing():
+        return ["images: expected root, for debootstrap builds them, found another user; `sudo python3 -m tools.images`"
+                " with the same HOMESPUN_CACHE builds them beforehand"]  # fmt: skip
     return []
 
 
 def doctor(stack: str) -> bool:
     """Print it all; whether nothing stands in the way."""
-    platform = settings.platform(stack)
-    wrong = _cluster(platform) if platform.environment == "cluster" else _lab(stack)
+    found = settings.platform(stack)
+    wrong = _cluster(found, stack) if isinstance(found, GivenPlatform) else _lab(stack)
     for line in wrong:
         print(f"in the way  {line}")
     return not wrong
 
 
-def _cluster(found: PlatformSettings) -> list[str]:
-    wrong = cluster_obstacles(found)
-    namespace = found.platform.namespace
-    print(f"found    {'a cluster, by' if not wrong else 'no cluster to use, by'} {found.kubeconfig}")
-    print(f"touches  namespaces {SYSTEM} and {namespace} (Pod Security restricted), the kinds of homespun.dev,")
-    print(f"         a ClusterRole and its binding named {PAGE}; here {places.state()}, {places.cache()}")
-    print(f"leaves   by `make down`: keeps the kinds, namespace {namespace} and the claim {MODELS}")
+def _cluster(found: GivenPlatform, stack: str) -> list[str]:
+    wrong = cluster_obstacles(found, stack)
+    print(
+        f"found    {'a cluster' if not wrong else 'no cluster to use'}: context {found.context} of {found.kubeconfig}"
+    )
+    print(
+        f"touches  namespaces {SYSTEM} and {found.namespace}, the kinds of homespun.dev, a ClusterRole homespun-{PAGE};"
+    )
+    print(f"         node ports {found.gateway_port} and {found.page_port} of every node, plain HTTP")
+    print(f"         here: {places.state()}, {places.cache()}")
+    print(f"leaves   by `{make('down', stack)}`: keeps the kinds, namespace {found.namespace} and its claim {MODELS}")
     return wrong
 
 

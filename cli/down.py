@@ -8,27 +8,29 @@ import sys
 
 from cli import deployment
 from cli.errors import CommandFailed
-from cli.kubectl import Kubectl, kubeconfig
-from cli.measure import disk_bytes
+from cli.kubectl import cluster, kubeconfig
+from cli.lab import disk_bytes, machine_of
 from cli.project import Project
-from cli.up import machine_of
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
 from stacks.platform.manifests import MODELS, SYSTEM
-from stacks.settings import PlatformSettings
+from stacks.settings import GivenPlatform
 from tools.obtain import ToolError
 from tools.pulumi.install import install
 from tools.screen import Percent
+from workloads.inference.config import CONFIG_MAP
+
+MODEL_KIND = "inferencemodels.homespun.dev"
 
 
 def down(stack: str) -> None:
     """Take the environment away, after a question. Raises CommandFailed where something stays."""
     found = settings.platform(stack)
-    if found.environment == "lab":
-        _lab(stack)
-    else:
+    if isinstance(found, GivenPlatform):
         _cluster(stack, found)
+    else:
+        _lab(stack)
     _tidy()
     cache = places.cache()
     print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
@@ -49,16 +51,33 @@ def _lab(stack: str) -> None:
     print(f"gone   lab {machine.network.lab}")
 
 
-def _cluster(stack: str, found: PlatformSettings) -> None:
+def _cluster(stack: str, found: GivenPlatform) -> None:
     """Our objects while the operator lives, then what Pulumi made. The kinds, the users' namespace and claim stay."""
-    kubectl = Kubectl(kubeconfig(stack))
-    namespace = found.platform.namespace
-    models = kubectl.run("-n", namespace, "get", "im", "--ignore-not-found", "-o", "name").split()
-    _ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
-    kubectl.run("-n", namespace, "delete", "im", "--all", "--wait")
+    if not Project.known(stack):
+        raise CommandFailed(
+            f"{stack}: expected a record of it in {places.state()}, found none; nothing was touched. Who brought it up,"
+            " and with which HOMESPUN_STATE?"
+        )
+    if os.environ.get("FORGET") == "1":
+        _ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the cluster.")
+        _forget([stack])
+        return
     project = Project(stack, install(Percent("pulumi").show))
     project.prepare()
+    kubectl, namespace = cluster(stack, found), found.namespace
+    try:
+        models = kubectl.get("-n", namespace, MODEL_KIND).get("items", [])
+    except CommandFailed as error:
+        raise CommandFailed(
+            f"{error}\nnothing was touched. If that cluster is gone for good, FORGET=1 drops the record of it"
+        ) from None
+    _ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
+    if models:
+        kubectl.run("-n", namespace, "delete", MODEL_KIND, "--all", "--wait")
+    kubectl.run("-n", namespace, "delete", "pods", "-l", "app.kubernetes.io/name=copy", "--wait=false")
     deployment.run(project, "destroy")
+    # The operator leaves it behind, so that a deletion is never taken for 'no models'.
+    kubectl.run("-n", namespace, "delete", "configmap", CONFIG_MAP, "--ignore-not-found")
     _forget([stack])
     print(
         f"gone   {SYSTEM}, {len(models)} models; kept on the cluster: the kinds, namespace {namespace}, claim {MODELS}"
@@ -75,8 +94,9 @@ def _ask(what: str) -> None:
 
 
 def _tidy() -> None:
-    for name in ("log", "shell"):
-        shutil.rmtree(places.state() / name, ignore_errors=True)
+    if not (places.state() / "pulumi").exists():  # the last environment of this state folder
+        for name in ("log", "shell"):
+            shutil.rmtree(places.state() / name, ignore_errors=True)
     for folder in (*places.state().glob("*"), places.state()):
         with contextlib.suppress(OSError):  # another environment's are not empty
             folder.rmdir()

@@ -1,61 +1,89 @@
 """kubectl on one cluster."""
 
+import functools
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 from cli.errors import CommandFailed
 from homespun import places
-from stacks import settings
+from stacks.settings import GivenPlatform, PlatformSettings
 from tools.obtain import obtain
+from tools.screen import Percent
 from tools.table import named
+
+PATIENCE: Final = "--request-timeout=30s"
+"""For an API server that takes a connection and says nothing."""
+
+
+def cluster(stack: str, found: PlatformSettings) -> "Kubectl":
+    """kubectl on an environment's cluster: the one that is given, or the base stack's."""
+    if isinstance(found, GivenPlatform):
+        return Kubectl(found.kubeconfig, found.context)
+    return Kubectl(kubeconfig(stack))
 
 
 def kubeconfig(stack: str) -> Path:
-    """The kubeconfig of an environment's cluster: the one that is given, or where `up` puts the base stack's."""
-    return settings.platform(stack).kubeconfig or places.state() / f"kubeconfigs/{stack}"
+    """Where `up` puts the kubeconfig of the base stack's cluster."""
+    return places.state() / f"kubeconfigs/{stack}"
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """The command, with a kubeconfig."""
+    """The command, with a kubeconfig and its context ('': the one that it selects)."""
 
     kubeconfig: Path
+    context: str = ""
 
     def run(self, *arguments: str, input: str | None = None) -> str:
         """What it prints. Raises CommandFailed with what it complains of."""
-        ran = subprocess.run(self.command(*arguments), input=input, capture_output=True, text=True)
+        ran = self._ran(*arguments, input=input)
         if ran.returncode:
             raise CommandFailed(f"kubectl {' '.join(arguments[:4])} failed:\n{ran.stderr.strip()}")
         return ran.stdout
 
-    def answer(self, *arguments: str) -> str:
-        """What it prints on a question that it may answer by failing, such as `auth can-i`."""
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True).stdout.strip()
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """An object as the API server has it; {} if there is none, or no such kind."""
+        ran = self._ran("get", "--ignore-not-found", "-o", "json", PATIENCE, *arguments)
+        if ran.returncode and "doesn't have a resource type" not in ran.stderr:
+            raise CommandFailed(f"kubectl get {' '.join(arguments)} failed:\n{ran.stderr.strip()}")
+        found: dict[str, Any] = json.loads(ran.stdout) if ran.stdout.strip() else {}
+        return found
 
-    def feed(self, *arguments: str, chunks: Iterable[bytes]) -> None:
-        """Run it with these bytes as its input. How it ends is not looked at: the pod's log says what came of it."""
+    def may(self, verb: str, kind: str) -> bool:
+        """Whether all of a kind may be treated so, in all namespaces."""
+        return self._ran("auth", "can-i", verb, kind, "--all-namespaces", PATIENCE).stdout.strip() == "yes"
+
+    @contextmanager
+    def feed(self, *arguments: str) -> Iterator[IO[bytes]]:
+        """Run it with what is written into the file; its end is waited for. Raises CommandFailed."""
         with subprocess.Popen(
-            self.command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         ) as process:
             assert process.stdin is not None
+            assert process.stderr is not None
             try:
-                for chunk in chunks:
-                    process.stdin.write(chunk)
+                yield process.stdin
                 process.stdin.close()
             except BrokenPipeError:
-                pass
-
-    def get(self, *arguments: str) -> dict[str, Any]:
-        """An object as the API server has it; {} if there is none."""
-        text = self.run("get", "--ignore-not-found", "-o", "json", *arguments)
-        found: dict[str, Any] = json.loads(text) if text.strip() else {}
-        return found
+                pass  # what it says, and who it spoke to, tell more
+            said = process.stderr.read().decode(errors="replace").strip()
+        if process.returncode:
+            raise CommandFailed(f"kubectl {' '.join(arguments[:4])} failed:\n{said}")
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
-        kubectl = obtain(named("kubectl"), lambda what, percent: None)
-        return [str(kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
+        context = [f"--context={self.context}"] if self.context else []
+        return [_kubectl(), f"--kubeconfig={self.kubeconfig}", *context, *arguments]
+
+    def _ran(self, *arguments: str, input: str | None = None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(self.command(*arguments), input=input, capture_output=True, text=True)
+
+
+@functools.cache
+def _kubectl() -> str:
+    return str(obtain(named("kubectl"), Percent("kubectl").show))

@@ -2,23 +2,26 @@
 
 import json
 import re
-import subprocess
+import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-from cli.errors import CommandFailed
-from cli.kubectl import Kubectl, kubeconfig
+from cli.errors import CommandFailed, make
+from cli.kubectl import Kubectl, cluster
 from operators import pods
+from operators.inference.manifests import SERVER
 from stacks import settings
-from stacks.platform.manifests import GATEWAY, MODELS, SYSTEM
+from stacks.platform.manifests import GATEWAY, MODELS, OURS, SYSTEM
 from tools import screen
 from workloads.inference import manifest
 from workloads.inference.sources import needed
 
 CHUNK_BYTES: Final = 1 << 20
+COPIES: Final = {"app.kubernetes.io/name": "copy", **OURS}
+"""Labels of the pods that copy."""
 START_SECONDS: Final = 90
 END_SECONDS: Final = 600
 """From the last byte on: the pod still reads all of it once more, for its digest."""
@@ -26,35 +29,45 @@ END_SECONDS: Final = 600
 
 @dataclass(frozen=True)
 class Folder:
-    """A model's folder on this box."""
+    """What of a model's folder on this box is copied."""
 
     path: Path
     name: str
     """Of the folder on the claim."""
-    size: int
-    """Bytes of all files."""
-    digest: str
+    files: tuple[Path, ...]
+    """Those that are read where it is served; relative."""
+    left_out: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum((self.path / file).stat().st_size for file in self.files)
+
+    def digest(self) -> str:
+        """Of what is copied. Reads all of it."""
+        return manifest.digest({file.as_posix(): manifest.sha256_of(self.path / file) for file in self.files})
 
 
 def bring(stack: str, path: Path, name: str) -> None:
     """Copy a folder into an environment's claim, and say how to serve it. Raises CommandFailed, SettingsError."""
     started = time.monotonic()
-    namespace = settings.platform(stack).platform.namespace
-    cluster = Kubectl(kubeconfig(stack))
-    if not cluster.kubeconfig.exists():
-        raise CommandFailed(f"expected {stack} to be up, found no {cluster.kubeconfig}; run `make up` first")
-    folder = look(path, name)
-    copy(cluster, namespace, folder)
+    found = settings.platform(stack)
+    folder = look(path.expanduser(), name)
+    digest = copy(cluster(stack, found), found.namespace, folder, make("up", stack))
     screen.line("")
-    print(f"copied   {folder.name}, {folder.size / 1e6:.0f} MB, {time.monotonic() - started:.0f} s")
+    took = time.monotonic() - started
+    print(f"copied   {folder.name}: {len(folder.files)} files, {folder.size / 1e6:.0f} MB, {took:.0f} s")
+    if folder.left_out:
+        names = ", ".join([*map(str, folder.left_out[:3]), *(["…"] if folder.left_out[3:] else [])])
+        print(f"left out {len(folder.left_out)} files that nothing here reads: {names}")
     print(
         f"next     an InferenceModel with source: {{uri: pvc://{MODELS}/{folder.name}}}; to pin what was copied, with"
     )
-    print(f"         revision: {folder.digest}")
+    print(f"         revision: {digest}")
 
 
 def look(path: Path, name: str = "") -> Folder:
-    """The folder, read as a whole. Raises CommandFailed where it can't be a model."""
+    """The folder. Raises CommandFailed where it can't be a model."""
     name = name or path.resolve().name.lower()
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,48}[a-z0-9])?", name):
         raise CommandFailed(
@@ -62,60 +75,84 @@ def look(path: Path, name: str = "") -> Folder:
         )
     if not path.is_dir():
         raise CommandFailed(f"FROM={path}: expected a folder, found {'a file' if path.exists() else 'none'}")
-    files = [file for file in path.rglob("*") if file.is_file()]
-    if not any(needed(file.relative_to(path).as_posix()) and file.suffix == ".onnx" for file in files):
+    files = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    read = tuple(file for file in files if needed(file.as_posix()))
+    if not any(file.suffix == ".onnx" for file in read):
         raise CommandFailed(f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none")
-    return Folder(path, name, sum(file.stat().st_size for file in files), manifest.folder_digest(path))
+    return Folder(path, name, read, tuple(file for file in files if file not in read))
 
 
-def copy(kubectl: Kubectl, namespace: str, folder: Folder) -> None:
-    """Put it into the claim, in place of one of that name. Raises CommandFailed; the claim is as before then."""
-    pod = f"copy-{folder.name.replace('.', '-')}"
+def copy(kubectl: Kubectl, namespace: str, folder: Folder, advice: str) -> str:
+    """Put it into the claim, in place of one of that name; its digest. After a CommandFailed the claim is as before.
+
+    `advice` is the command that brings the platform up, should there be none.
+    """
+    digest = folder.digest()
+    pod = f"copy-{folder.name}"
     target = ("-n", namespace)
+    image = _image(kubectl, advice)
     kubectl.run(*target, "delete", "pod", pod, "--ignore-not-found", "--grace-period=1")
-    kubectl.run(*target, "create", "-f", "-", input=json.dumps(_pod(pod, namespace, _image(kubectl), folder)))
+    kubectl.run(*target, "create", "-f", "-", input=json.dumps(_pod(pod, namespace, image, folder.name, digest)))
     try:
         screen.line(f"model  {folder.name}  start")
         _until(
             lambda: _phase(kubectl, namespace, pod) != "Pending", START_SECONDS, lambda: _why(kubectl, namespace, pod)
         )
-        kubectl.feed(*target, "attach", "--stdin", pod, chunks=_tar(folder))
-        _until(lambda: _phase(kubectl, namespace, pod) in ("Succeeded", "Failed"), END_SECONDS, lambda: "it goes on")
-        if _phase(kubectl, namespace, pod) != "Succeeded":
-            said = kubectl.run(*target, "logs", pod).strip()
-            raise CommandFailed(f"{folder.name}: expected it to be copied into the claim {MODELS}, but: {said}")
+        with kubectl.feed(*target, "attach", "--stdin", pod) as pipe:
+            _send(folder, pipe)
+        _until(lambda: _phase(kubectl, namespace, pod) != "Running", END_SECONDS, lambda: "it goes on")
+        match _phase(kubectl, namespace, pod):
+            case "Succeeded":
+                return digest
+            case "Failed":
+                said = kubectl.run(*target, "logs", pod).strip()
+            case other:
+                said = f"its pod is {other}: is another copy of that name under way?"
+        raise CommandFailed(f"{folder.name}: expected it to be copied into the claim {MODELS}, but: {said}")
     finally:
         kubectl.run(*target, "delete", "pod", pod, "--ignore-not-found", "--grace-period=1", "--wait=false")
 
 
-def _tar(folder: Folder) -> Iterator[bytes]:
+def _send(folder: Folder, pipe: IO[bytes]) -> None:
     # A hub's cache holds links to its files: what they lead to is meant.
-    command = ["tar", "-C", str(folder.path), "--dereference", "--create", "."]
-    sent, progress = 0, screen.Percent(f"model  {folder.name}")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        while chunk := process.stdout.read(CHUNK_BYTES):
-            yield chunk
-            sent += len(chunk)
-            progress.show("copy", min(100, 100 * sent // max(1, folder.size)))
+    sent, size, progress = 0, folder.size, screen.Percent(f"model  {folder.name}")
+    with tarfile.open(fileobj=pipe, mode="w|", dereference=True, bufsize=CHUNK_BYTES) as archive:
+        for file in folder.files:
+            archive.add(folder.path / file, file.as_posix(), recursive=False)
+            sent += (folder.path / file).stat().st_size
+            progress.show("copy", 100 * sent // max(1, size))
 
 
-def _pod(name: str, namespace: str, image: str, folder: Folder) -> dict[str, Any]:
+def _pod(name: str, namespace: str, image: str, folder: str, digest: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "labels": COPIES},
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": 6 * 3600,  # of a copy that was killed
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": pods.POD_SECURITY,
+            # A claim may be had by one machine at a time.
+            "affinity": {
+                "podAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {
+                            "weight": 100,
+                            "podAffinityTerm": {
+                                "topologyKey": "kubernetes.io/hostname",
+                                "labelSelector": {"matchLabels": {"app.kubernetes.io/name": SERVER}},
+                            },
+                        }
+                    ]
+                }
+            },
             "containers": [
                 {
                     "name": "copy",
                     "image": image,
-                    "command": ["python", "-m", "workloads.inference.receive", folder.name, folder.digest],
+                    "command": ["python", "-m", "workloads.inference.receive", folder, digest],
                     "stdin": True,
                     "stdinOnce": True,
                     "securityContext": pods.CONTAINER_SECURITY,
@@ -128,11 +165,11 @@ def _pod(name: str, namespace: str, image: str, folder: Folder) -> dict[str, Any
     }
 
 
-def _image(kubectl: Kubectl) -> str:
+def _image(kubectl: Kubectl, advice: str) -> str:
     """The one that the gateway runs from: it is on the cluster for certain."""
     found = kubectl.get("-n", SYSTEM, "deployment", GATEWAY)
     if not found:
-        raise CommandFailed("expected Homespun on this cluster, found none; run `make up` first")
+        raise CommandFailed(f"expected Homespun on this cluster, found none; run `{advice}` first")
     image: str = found["spec"]["template"]["spec"]["containers"][0]["image"]
     return image
 

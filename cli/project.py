@@ -34,6 +34,11 @@ class Project:
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump({**description, "main": str(CHECKOUT)}))
         self._copy_settings()
 
+    @staticmethod
+    def known(stack: str) -> bool:
+        """Whether this state folder has a record of the stack."""
+        return any(places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"))
+
     def prepare(self) -> None:
         """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
         selected = self.run("stack", "select", "--stack", self.stack)

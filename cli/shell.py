@@ -1,19 +1,18 @@
 """`make shell`: a shell in which pulumi, kubectl and python find everything."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
-from cli.errors import CommandFailed
-from cli.kubectl import kubeconfig
+from cli.errors import CommandFailed, make
+from cli.kubectl import cluster
 from cli.project import CHECKOUT, Project
 from homespun import places
 from stacks import settings
 from tools.environments import environment as python_environment
-from tools.obtain import obtain
 from tools.pulumi.install import environment, install, launcher
 from tools.screen import Percent
-from tools.table import named
 
 CLIENT = "client-hf-24"
 """The environment of its `python`: huggingface_hub and numpy."""
@@ -21,23 +20,27 @@ CLIENT = "client-hf-24"
 
 def shell(name: str) -> None:
     """Become a shell. Raises CommandFailed where the environment was never brought up."""
-    cluster = kubeconfig(name)
-    if not cluster.exists():
-        raise CommandFailed(f"expected {name} to be up, found no {cluster}; run `make up` first")
-    installation = install(Percent("pulumi").show)
+    found = settings.platform(name)
     commands = places.state() / "shell"
+    if not (places.state() / "pulumi").exists():
+        raise CommandFailed(
+            f"expected {name} to be up, found nothing in {places.state()}; run `{make('up', name)}` first"
+        )
+    installation = install(Percent("pulumi").show)
     commands.mkdir(exist_ok=True)
     _write(commands / "pulumi", launcher(installation.python, CHECKOUT, "cli.shell"))
-    kubectl = obtain(named("kubectl"), Percent("kubectl").show)
-    folders = [commands, kubectl.parent, python_environment(CLIENT) / "bin"]
-    found = environment(installation, places.state(), os.environ)
-    found["PATH"] = ":".join([*map(str, folders), found["PATH"]])
-    found["KUBECONFIG"] = str(cluster)
-    found["STACK"] = name  # for make
+    kubectl = cluster(name, found)
+    _write(commands / "kubectl", f'#!/bin/sh\nexec {shlex.join(kubectl.command())} "$@"\n')
+    folders = [commands, python_environment(CLIENT) / "bin"]
+    variables = environment(installation, places.state(), os.environ)
+    variables["PATH"] = ":".join([*map(str, folders), variables["PATH"]])
+    variables["KUBECONFIG"] = str(kubectl.kubeconfig)
+    variables["STACK"] = name  # for make
     program = os.environ.get("SHELL") or "/bin/bash"
     if sys.stdin.isatty():
-        print(f"pulumi -s {name} and -s {name}{settings.BASE}, kubectl, python; `exit` leaves", file=sys.stderr)
-    os.execvpe(program, [program], found)  # noqa: S606 - a shell is what was asked for
+        stacks = f"-s {name}" if found.environment == "cluster" else f"-s {name}, -s {name}{settings.BASE}"
+        print(f"pulumi {stacks}; kubectl, python; `exit` leaves", file=sys.stderr)
+    os.execvpe(program, [program], variables)  # noqa: S606 - a shell is what was asked for
 
 
 def pulumi() -> None:

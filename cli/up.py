@@ -13,16 +13,16 @@ from typing import Final
 
 import yaml
 
-from cli import deployment, doctor, measure, model
-from cli.errors import CommandFailed
-from cli.kubectl import Kubectl, kubeconfig
+from cli import deployment, doctor, model
+from cli.errors import CommandFailed, make
+from cli.kubectl import PATIENCE, Kubectl, cluster, kubeconfig
+from cli.lab import disk_bytes, machine_of, memory_bytes
 from cli.project import CHECKOUT, Project
 from homespun import places
-from stacks import program, settings
-from stacks.machines import nspawn, rootfs
-from stacks.machines.network import Network
+from stacks import settings
+from stacks.machines import nspawn
 from stacks.platform.manifests import OPERATOR, SYSTEM
-from stacks.settings import BASE, BaseSettings
+from stacks.settings import BASE, BaseSettings, LabPlatform
 from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
@@ -31,9 +31,6 @@ from tools.table import TOOLS, Tool, named
 
 EXAMPLE: Final = CHECKOUT / "examples/inference/minilm.yaml"
 QUESTION: Final = "how do transformers weigh words"
-NEXT: Final = (
-    "make shell: kubectl apply -f examples/…, python examples/switch.py", "make model FROM=…", "make down"
-)  # fmt: skip
 ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
@@ -45,35 +42,28 @@ ANSWER_SECONDS: Final = 60
 def up(name: str) -> None:
     """Bring an environment up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
     platform = settings.platform(name)
-    base = settings.base(name) if platform.environment == "lab" else None
-    if stands_in_the_way := doctor.lab_obstacles(base) if base else doctor.cluster_obstacles(platform):
+    base = settings.base(name) if isinstance(platform, LabPlatform) else None
+    if stands_in_the_way := doctor.obstacles(name, platform, base):
         raise CommandFailed("\n".join(stands_in_the_way))
     places.state().mkdir(parents=True, exist_ok=True)
     said = [_tools(TOOLS if base else [named(tool) for tool in CLUSTER_TOOLS], ENVIRONMENTS if base else ())]
     installation = install(screen.Percent("pulumi").show)
     if base:
         said += _base(name, base, installation)
+    kubectl = cluster(name, platform)
     done, page = _platform(name, installation)
     said.append(done)
-    said.append(_model(Kubectl(kubeconfig(name)), platform.platform.namespace))
+    said.append(_example(kubectl, platform.namespace, name))
     answer = _answer(page)
     screen.line("")
     print(" · ".join(said))
     print(answer)
     print(f"open   {page}          your cloud: machines, models, a search box to try")
-    print(f"next   {'    '.join(NEXT)}")
+    print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
+          f"    {make('model', name)} FROM=…    {make('down', name)}")  # fmt: skip
     if base:
         machine = machine_of(base)
-        print(f"uses   {measure.memory_bytes(machine) / 2**30:.1f} GB RAM,"
-              f" {measure.disk_bytes(machine.home) / 2**30:.1f} GB disk")  # fmt: skip
-
-
-def machine_of(found: BaseSettings) -> nspawn.Machine:
-    """The lab's machine, whether it exists or not."""
-    lab = found.lab
-    address = lab.range[program.FIRST_ADDRESS]
-    network = Network(lab.name, lab.bridge, lab.range)
-    return nspawn.Machine(network, places.state() / "labs" / lab.name, program.MACHINE, address, rootfs.cached_path())
+        print(f"uses   {memory_bytes(machine) / 2**30:.1f} GB RAM, {disk_bytes(machine.home) / 2**30:.1f} GB disk")
 
 
 def _tools(wanted: Sequence[Tool], environments: Sequence[str]) -> str:
@@ -92,8 +82,23 @@ def _base(name: str, found: BaseSettings, installation: Installation) -> list[st
     project.prepare()
     seconds = deployment.run(project, "up").seconds
     _write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
+    _wait_answers(Kubectl(kubeconfig(name)))
     said = [_stage(stage, seconds.get(stage)) for stage in ("machine", "host", "cluster")]
     return ["machine started", *said[1:]] if woken else said
+
+
+def _wait_answers(kubectl: Kubectl) -> None:
+    """Until the API server is ready: on a machine that has just been booted it takes a while."""
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            kubectl.run("get", "--raw", "/readyz", PATIENCE)
+            return
+        except CommandFailed as error:
+            if time.monotonic() > end:
+                raise
+            screen.line(f"cluster  {str(error).splitlines()[-1]}")
+        time.sleep(0.5)
 
 
 def _platform(name: str, installation: Installation) -> tuple[str, str]:
@@ -109,25 +114,25 @@ def _platform(name: str, installation: Installation) -> tuple[str, str]:
     return done, project.outputs()["page"]
 
 
-def _model(kubectl: Kubectl, namespace: str) -> str:
-    """The example's model, copied and applied where there is none of its name; Ready in any case."""
+def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
+    """The example's model, copied, applied and waited for, where there are no models. What is a user's stays so."""
     started = time.monotonic()
     example = yaml.safe_load(EXAMPLE.read_text())
     example["metadata"]["namespace"] = namespace
     name = example["metadata"]["name"]
-    new = not kubectl.get("-n", namespace, "im", name)
-    if new:
-        with tempfile.TemporaryDirectory() as folder:
-            model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name))
-        kubectl.run("apply", "-f", "-", input=json.dumps(example))
-    _wait_ready(kubectl, namespace, name)
-    return _stage(f"model {name}", time.monotonic() - started if new else None)
+    if kubectl.get("-n", namespace, "inferencemodels.homespun.dev").get("items"):
+        return "models unchanged"
+    with tempfile.TemporaryDirectory() as folder:
+        model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name), make("up", stack))
+    kubectl.run("apply", "-f", "-", input=json.dumps(example))
+    _wait_ready(kubectl, namespace, name, stack)
+    return _stage(f"model {name}", time.monotonic() - started)
 
 
-def _wait_ready(kubectl: Kubectl, namespace: str, name: str) -> None:
+def _wait_ready(kubectl: Kubectl, namespace: str, name: str, stack: str) -> None:
     end = time.monotonic() + READY_SECONDS
     while True:
-        status = kubectl.get("-n", namespace, "im", name).get("status", {})
+        status = kubectl.get("-n", namespace, "inferencemodels.homespun.dev", name).get("status", {})
         conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
         ready = conditions.get("Ready", {})
         if ready.get("status") == "True":
@@ -136,7 +141,7 @@ def _wait_ready(kubectl: Kubectl, namespace: str, name: str) -> None:
         if time.monotonic() > end:
             raise CommandFailed(
                 f"model {name}: expected Ready within {READY_SECONDS} s, found {why}\n"
-                f"(make shell; kubectl -n {namespace} describe im {name};"
+                f"({make('shell', stack)}; kubectl -n {namespace} describe im {name};"
                 f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
             )
         screen.line(f"model  {name}  {why}")
@@ -144,25 +149,35 @@ def _wait_ready(kubectl: Kubectl, namespace: str, name: str) -> None:
 
 
 def _answer(page: str) -> str:
-    """A question put to the page: what it finds, how close that is, and how long it took."""
+    """A question put to the page: what it finds, how close that is, and how long it took; or why there is no answer."""
     url = f"{page}search?{urllib.parse.urlencode({'q': QUESTION})}"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + ANSWER_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=30) as answered:
+            with direct.open(url, timeout=30) as answered:
                 found = json.load(answered)
             best = found["hits"][0]
             return (
                 f'"{QUESTION}" → {best["title"]} ({best["year"]})  {best["score"]:.2f}   {found["milliseconds"]:.0f} ms'
             )
         except urllib.error.HTTPError as error:
-            why = json.load(error).get("error", str(error)) if error.code == 503 else str(error)
+            why, final = _said(error), error.code != 503
         except OSError as error:  # the page's pod, or the way to it, is new
-            why = str(error)
-        if time.monotonic() > end:
-            raise CommandFailed(f"{url}: expected an answer within {ANSWER_SECONDS} s, found: {why}")
+            why, final = str(error), False
+        except (ValueError, LookupError, TypeError):
+            why, final = f"{url} is answered by something else", True
+        if final or time.monotonic() > end:
+            return f'"{QUESTION}" has no answer: {why}'
         screen.line(f"page  {why}")
         time.sleep(0.5)
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, LookupError, TypeError):
+        return str(error)
 
 
 def _stage(name: str, seconds: float | None) -> str:

@@ -16,7 +16,7 @@ from stacks.machines.lab import LabMachine
 from stacks.machines.network import Network
 from stacks.platform.images import MachineImages, RegistryImages
 from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
-from stacks.settings import BASE, BaseSettings, PlatformSettings
+from stacks.settings import BASE, BaseSettings, GivenPlatform, LabPlatform, PlatformSettings
 from tools.images import build
 from tools.table import KUBERNETES_VERSION
 
@@ -50,7 +50,10 @@ class Target:
     """The cluster that a platform goes onto."""
 
     kubeconfig: pulumi.Input[str]
+    context: str | None
+    """None: the one that the kubeconfig selects."""
     identifier: pulumi.Input[str]
+    """Another one, another cluster: everything is made anew there."""
     platform: pulumi.Output[Platform]
     images: list[pulumi.Resource]
     """What has to have come before pods can start."""
@@ -60,10 +63,11 @@ class Target:
 
 def platform(settings: PlatformSettings, stack: str) -> None:
     """images → objects; outputs: `gateway`, `page`, their addresses."""
-    target = _lab(settings, stack) if settings.environment == "lab" else _given(settings)
+    target = _lab(settings, stack) if isinstance(settings, LabPlatform) else _given(settings)
     provider = kubernetes.Provider(
         "cluster",
         kubeconfig=target.kubeconfig,
+        context=target.context,
         cluster_identifier=target.identifier,
         upsert_existing_objects=True,
         enable_patch_force=True,
@@ -92,7 +96,7 @@ def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResu
     return pulumi.ResourceTransformResult(given.props, pulumi.ResourceOptions.merge(given.opts, retained))
 
 
-def _lab(settings: PlatformSettings, stack: str) -> Target:
+def _lab(settings: LabPlatform, stack: str) -> Target:
     """The base stack's cluster: images go to its machine, the models' claim is a folder there."""
     base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
     kubeconfig = base.require_output("kubeconfig")
@@ -102,36 +106,36 @@ def _lab(settings: PlatformSettings, stack: str) -> Target:
     described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
         lambda found: _platform(settings, found[0], references, LocalVolume(found[1], state.MODELS))
     )
-    return Target(kubeconfig, cluster, described, [images], gone_if_silent=True)
+    return Target(kubeconfig, None, cluster, described, [images], gone_if_silent=True)
 
 
-def _given(settings: PlatformSettings) -> Target:
-    """A cluster that was there before: images by a registry, or brought by its owner; claims by its storage class."""
-    assert settings.kubeconfig
-    assert settings.address
-    assert settings.images
+def _given(settings: GivenPlatform) -> Target:
+    """A cluster that was there before: images by a registry, or brought by its owner; claims by its storage class.
+
+    Its context's name is what tells it from another: its owner may renew its authority and its credentials.
+    """
     references = build.references()
     images: list[pulumi.Resource] = []
     if settings.images.registry:
         references = {name: f"{settings.images.registry}/{_last(one)}" for name, one in references.items()}
         images.append(RegistryImages("images", references))
-    cluster = identifier(settings.kubeconfig.read_text())
     described = pulumi.Output.from_input(_platform(settings, settings.address, references, None))
-    return Target(str(settings.kubeconfig), cluster, described, images, gone_if_silent=False)
+    kubeconfig = str(settings.kubeconfig)
+    return Target(kubeconfig, settings.context, settings.context, described, images, gone_if_silent=False)
 
 
 def _platform(
     settings: PlatformSettings, address: str, references: dict[str, str], volume: LocalVolume | None
 ) -> Platform:
     return Platform(
-        namespace=settings.platform.namespace,
+        namespace=settings.namespace,
         address=address,
         operator_image=references["operator"],
         serving_image=references["serving"],
         triton_image=references["triton"],
-        gateway_port=settings.platform.gateway_port,
-        page_port=settings.platform.page_port,
-        models_size=settings.platform.models_size,
+        gateway_port=settings.gateway_port,
+        page_port=settings.page_port,
+        models_size=settings.models_size,
         models_volume=volume,
     )
 

@@ -45,25 +45,33 @@ def _size(longest: int) -> AfterValidator:
 
 def _word(value: Any, most: int) -> str:
     text = str(value)
-    if not (text[:1].isalpha() and text.replace("-", "").isalnum() and text == text.lower() and len(text) <= most):
+    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", text) or len(text) > most:
         raise ValueError(f"a lower-case word of at most {most} letters, digits and dashes")
     return text
 
 
+NOT_YET: Final = "home does not work yet: machines that are reached over SSH come later"
+
+
 def _only_lab(value: Any) -> Any:
     if value == "home":
-        raise ValueError("lab (home does not work yet: machines that are reached over SSH come later)")
+        raise ValueError(f"lab ({NOT_YET})")
     if value != "lab":
         raise ValueError("lab")
     return value
 
 
-def _lab_or_cluster(value: Any) -> Any:
-    if value == "home":
-        return _only_lab(value)
-    if value not in ("lab", "cluster"):
-        raise ValueError("lab, or cluster (one that is there already)")
-    return value
+def _namespace(value: Any) -> str:
+    text = _word(value, 40)
+    if text == "default" or text.startswith(("kube-", "homespun")):
+        raise ValueError("a namespace of its own, none of Kubernetes' or the platform's")
+    return text
+
+
+def _host(value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", str(value)):
+        raise ValueError("a name or an IPv4 address, without scheme and port")
+    return str(value)
 
 
 def _node_port(value: Any) -> int:
@@ -89,13 +97,6 @@ def _registry(value: Any) -> str:
     if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?", str(value)) or str(value).endswith("/"):
         raise ValueError("a name such as registry.example.org/me")
     return str(value)
-
-
-def _file(value: Any) -> Path:
-    path = Path(str(value)).expanduser().absolute()
-    if not path.is_file():
-        raise ValueError("a file that is there")
-    return path
 
 
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
@@ -142,13 +143,25 @@ class BaseSettings(_Section):
         ]
 
 
-class ObjectSettings(_Section):
-    """What the platform is told of its own objects."""
+class _Platform(_Section):
+    """What every platform stack is told."""
 
-    namespace: Annotated[str, BeforeValidator(lambda value: _word(value, 40))] = "ml"
+    namespace: Annotated[str, BeforeValidator(_namespace)] = "ml"
     gateway_port: Annotated[int, BeforeValidator(_node_port)] = 30080
     page_port: Annotated[int, BeforeValidator(_node_port)] = 30081
     models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
+
+    def contradictions(self) -> list[str]:
+        """What two settings say together."""
+        if self.gateway_port == self.page_port:
+            return [f"{PREFIX}pagePort: expected another port than gatewayPort, got {self.page_port}"]
+        return []
+
+
+class LabPlatform(_Platform):
+    """Settings of the platform stack on the cluster of a lab's base stack."""
+
+    environment: Literal["lab"] = "lab"
 
 
 class ImageSettings(_Section):
@@ -159,59 +172,71 @@ class ImageSettings(_Section):
     """The first part of every image's name; a repository there has to be the user's to push to."""
 
 
-class PlatformSettings(_Section):
-    """Settings of a platform stack: on the cluster of its base stack, or on one that is given."""
+class GivenPlatform(_Platform):
+    """Settings of the platform stack on a cluster that is there already."""
 
-    environment: Annotated[Literal["lab", "cluster"], BeforeValidator(_lab_or_cluster)] = "lab"
-    platform: ObjectSettings = Field(default_factory=ObjectSettings)
-    kubeconfig: Annotated[Path, BeforeValidator(_file)] | None = None
-    address: str | None = None
-    """Where clients reach the given cluster's node ports: a name or an address of one of its machines."""
-    images: ImageSettings | None = None
+    environment: Literal["cluster"]
+    kubeconfig: Annotated[Path, BeforeValidator(lambda value: Path(str(value)).expanduser().absolute())]
+    context: str
+    """Of the kubeconfig: which cluster is meant, whatever its current context is."""
+    address: Annotated[str, BeforeValidator(_host)]
+    """Where clients reach the cluster's node ports: a name or an address of one of its machines."""
+    images: ImageSettings
 
     def contradictions(self) -> list[str]:
-        """What only some environments have, and what two settings say together."""
-        wrong = []
-        for name in ("kubeconfig", "address", "images"):
-            given = getattr(self, name) is not None
-            if given and self.environment == "lab":
-                wrong.append(f"{PREFIX}{name}: expected none: a lab's base stack says it; got {getattr(self, name)}")
-            if not given and self.environment == "cluster":
-                wrong.append(f"{PREFIX}{name}: expected a value, for the cluster is not of ours; got none")
-        if self.images and (self.images.registry is None) == (self.images.delivery == "registry"):
+        """What two settings say together."""
+        wrong = super().contradictions()
+        if (self.images.registry is None) == (self.images.delivery == "registry"):
             expectation = "a name such as registry.example.org/me" if self.images.registry is None else "none"
             wrong.append(
                 f"{PREFIX}images.registry: expected {expectation} with delivery {self.images.delivery},"
                 f" got {self.images.registry or 'none'}"
             )
-        if self.platform.gateway_port == self.platform.page_port:
-            wrong.append(
-                f"{PREFIX}platform.pagePort: expected another port than gatewayPort, got {self.platform.page_port}"
-            )
         return wrong
 
 
-Settings = TypeVar("Settings", BaseSettings, PlatformSettings)
+PlatformSettings = LabPlatform | GivenPlatform
+
+
+Settings = TypeVar("Settings", BaseSettings, LabPlatform, GivenPlatform)
 
 
 def base(environment: str, folder: Path = FOLDER) -> BaseSettings:
     """The settings of an environment's base stack. Raises SettingsError with all that is wrong in the file."""
-    return _load(f"{environment}{BASE}", folder, BaseSettings)
+    config, place = _read(f"{environment}{BASE}", folder)
+    return parse(config, place, BaseSettings)
 
 
 def platform(environment: str, folder: Path = FOLDER) -> PlatformSettings:
     """The settings of an environment's platform stack. Raises SettingsError with all that is wrong in the file."""
-    return _load(environment, folder, PlatformSettings)
+    return parse_platform(*_read(environment, folder))
 
 
 def from_pulumi(config: Mapping[str, str], stack: str) -> BaseSettings | PlatformSettings:
     """The settings as the engine hands them to a program: every value a string, objects as JSON."""
     decoded = {key: _decoded(value) for key, value in config.items()}
     place = f"stacks/Pulumi.{stack}.yaml"
-    return parse(decoded, place, BaseSettings) if stack.endswith(BASE) else parse(decoded, place, PlatformSettings)
+    return parse(decoded, place, BaseSettings) if stack.endswith(BASE) else parse_platform(decoded, place)
 
 
-def _load(stack: str, folder: Path, kind: type[Settings]) -> Settings:
+def parse_platform(config: Mapping[str, Any], place: str) -> PlatformSettings:
+    """Settings of a platform stack; which ones there are follows from `homespun:environment`. Raises SettingsError."""
+    match config.get(f"{PREFIX}environment", "lab"):
+        case "lab":
+            return parse(config, place, LabPlatform)
+        case "cluster":
+            return parse(config, place, GivenPlatform)
+        case "home":
+            found = f"home ({NOT_YET})"
+        case other:
+            found = str(other)
+    raise SettingsError(
+        f"{place}: {PREFIX}environment: expected lab, or cluster (one that is there already), got {found}"
+    )
+
+
+def _read(stack: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """What stands under `config:` in a stack's file, and how the file is called in messages."""
     path = folder / f"Pulumi.{stack}.yaml"
     place = f"{folder.name}/{path.name}"
     if not path.exists():
@@ -223,7 +248,7 @@ def _load(stack: str, folder: Path, kind: type[Settings]) -> Settings:
         raise SettingsError(f"{place}: expected YAML, got: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
         raise SettingsError(f"{place}: expected a mapping `config:` of names to values, got {document!r}")
-    return parse(document.get("config") or {}, place, kind)
+    return document.get("config") or {}, place
 
 
 def parse(config: Mapping[str, Any], place: str, kind: type[Settings]) -> Settings:
@@ -249,6 +274,8 @@ def _line(place: str, detail: Any) -> str:
             return f"{place}: {where}: expected no such setting, got {detail['input']!r}"
         case "value_error":
             return f"{place}: {where}: expected {detail['ctx']['error']}, got {detail['input']}"
+        case "missing":
+            return f"{place}: {where}: expected a value, got none"
         case "model_type":
             return f"{place}: {where}: expected a mapping, got {detail['input']!r}"
         case _:

@@ -29,7 +29,9 @@ def bring(connection: Connection, references: dict[str, str]) -> None:
             progress.tell("images", f"import {reference.rpartition('/')[2]}")
             with built[reference].archive.open("rb") as archive:
                 connection.send(archive, f"{state.CTR} images import --local --discard-unpacked-layers -")
-        connection.run("; ".join(f"{state.CTR} images label {reference} {PINNED}" for reference in references.values()))
+        connection.run(
+            " && ".join(f"{state.CTR} images label {reference} {PINNED}" for reference in references.values())
+        )
 
 
 def _built(references: dict[str, str]) -> dict[str, build.Image]:
@@ -52,7 +54,7 @@ class MachineImagesProvider(ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another cluster's machine gets all of them anew."""
         replaces = ["cluster"] if olds.get("cluster") != news.get("cluster") else []
-        changed = olds.get("references") != news.get("references")
+        changed = any(olds.get(name) != news.get(name) for name in ("references", "connection"))
         return DiffResult(changes=changed or bool(replaces), replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:

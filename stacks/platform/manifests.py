@@ -17,6 +17,10 @@ PAGE: Final = "page"
 MODELS: Final = "models"
 """The claim that models are copied into."""
 PORT: Final = 8080
+OURS: Final = {"app.kubernetes.io/part-of": "homespun"}
+"""On a namespace: it was made by us, and may be taken up again."""
+PREFIX: Final = "homespun-"
+"""Of what is not in a namespace of the platform's own, where others have names too."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,8 @@ def outlives(manifest: Manifest) -> bool:
 
 
 def _namespace(name: str) -> Manifest:
-    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**security, **OURS}}}
 
 
 def _rights(namespace: str) -> Iterable[Manifest]:
@@ -89,20 +93,25 @@ def _rights(namespace: str) -> Iterable[Manifest]:
         (SERVER, namespace, rbac.SERVER),
     ):
         yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": home}}
-        yield rbac.role(name, namespace, rights)
+        yield rbac.role(_role(name), namespace, rights)
         yield _binding("Role", name, namespace, home)
-    yield rbac.cluster_role(PAGE, rbac.PAGE_CLUSTER)
+    yield rbac.cluster_role(_role(PAGE), rbac.PAGE_CLUSTER)
     yield _binding("ClusterRole", PAGE, None, SYSTEM)
 
 
-def _binding(kind: str, name: str, namespace: str | None, home: str) -> Manifest:
+def _role(account: str) -> str:
+    return PREFIX + account.removeprefix(PREFIX)
+
+
+def _binding(kind: str, account: str, namespace: str | None, home: str) -> Manifest:
+    name = _role(account)
     metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": f"{kind}Binding",
         "metadata": metadata,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
     }
 
 

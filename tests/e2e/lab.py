@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.kubectl import kubeconfig
+from cli.lab import machine_of
 from cli.project import Project
-from cli.up import machine_of
 from stacks import settings
 from stacks.machines import nspawn
 from tools.environments import environment

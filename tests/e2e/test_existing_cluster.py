@@ -55,9 +55,9 @@ def existing(lab: Lab) -> Iterator[Lab]:
         {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "theirs"}, "spec": volume},
     ]  # fmt: skip
     lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": theirs}))
-    FOLDER.mkdir(exist_ok=True)
-    shutil.copyfile(lab.kubeconfig, FOLDER / "kubeconfig")
-    (FOLDER / "kubeconfig").chmod(0o600)
+    shutil.rmtree(FOLDER, ignore_errors=True)  # an earlier run's
+    FOLDER.mkdir()
+    shutil.copy2(lab.kubeconfig, FOLDER / "kubeconfig")  # with its mode
     yield lab
     lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     lab.kubectl("delete", "pv/theirs", "storageclass/theirs")
@@ -68,6 +68,7 @@ def existing(lab: Lab) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def ordinary(existing: Lab) -> dict[str, str]:
     """A user's environment: the clone, a cache with what `make tools` obtained, all of it theirs; no state yet."""
+    (FOLDER / "clone").mkdir()
     subprocess.run(["cp", "-r", *map(str, _checkout()), str(FOLDER / "clone")], check=True)
     for path in (
         *(environments.cached_path(name) for name in ("stacks", "minilm")),
@@ -89,7 +90,6 @@ def ordinary(existing: Lab) -> dict[str, str]:
 
 
 def _checkout() -> list[Path]:
-    (FOLDER / "clone").mkdir()
     return [path for path in labs.REPOSITORY.iterdir() if path.name not in (".git", ".ci")]
 
 
@@ -114,7 +114,13 @@ def test_an_ordinary_user_gets_an_answer(ordinary: dict[str, str]) -> None:
     assert took.startswith("tools 2/2 · platform ")
     assert "Attention Is All You Need" in answer
     assert (FOLDER / ".local/state/homespun/pulumi/.pulumi").is_dir()
-    assert "platform unchanged · model minilm unchanged" in cli(ordinary, "up").stdout
+    assert "platform unchanged · models unchanged" in cli(ordinary, "up").stdout
+
+
+def test_another_state_folder_neither_takes_it_over_nor_takes_it_away(ordinary: dict[str, str]) -> None:
+    stranger = {**ordinary, "HOMESPUN_STATE": str(FOLDER / "stranger")}
+    assert "namespace homespun-system: expected none, found one that" in cli(stranger, "up").stderr
+    assert "e2e-given: expected a record of it" in cli(stranger, "down").stderr
 
 
 def test_down_takes_what_is_ours_and_leaves_their_data(existing: Lab, ordinary: dict[str, str]) -> None:
@@ -125,6 +131,17 @@ def test_down_takes_what_is_ours_and_leaves_their_data(existing: Lab, ordinary: 
     assert existing.kubectl("-n", NAMESPACE, "get", "pvc", "models", "-o", "jsonpath={.status.phase}") == "Bound"
     until("the servers' end", lambda: "inference" not in existing.kubectl("-n", NAMESPACE, "get", "pods", "-o", "name"))
     assert existing.ssh(f"ls {VOLUME}").split() == ["minilm"]
+    kinds = "all,configmaps,secrets,serviceaccounts,roles,rolebindings"
+    left = existing.kubectl("-n", NAMESPACE, "get", kinds, "-o", "name").split()
+    assert left == ["configmap/kube-root-ca.crt", "serviceaccount/default"]
+    assert "homespun" not in existing.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+
+
+def test_a_namespace_of_anothers_is_not_taken(existing: Lab, ordinary: dict[str, str]) -> None:
+    label = "app.kubernetes.io/part-of"
+    existing.kubectl("label", "namespace", NAMESPACE, f"{label}-")
+    assert "namespace given: expected none, found one of another's" in cli(ordinary, "up").stderr
+    existing.kubectl("label", "namespace", NAMESPACE, f"{label}=homespun")
 
 
 def test_a_cluster_that_does_not_answer_is_told_so(ordinary: dict[str, str]) -> None:
@@ -133,7 +150,7 @@ def test_a_cluster_that_does_not_answer_is_told_so(ordinary: dict[str, str]) -> 
     ran = cli(ordinary, "up")
     (FOLDER / "kubeconfig").write_text(good)
     assert ran.returncode == 1
-    assert f"{FOLDER}/kubeconfig: expected a cluster that answers, found none" in ran.stderr
+    assert f"{FOLDER}/kubeconfig, context kubernetes-admin@e2e: expected a cluster that answers" in ran.stderr
 
 
 def test_images_come_by_a_registry(existing: Lab, tmp_path: Path) -> None:

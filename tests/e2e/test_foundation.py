@@ -188,7 +188,7 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     subprocess.run(["kill", "-KILL", str(first)], check=True)
     until("its end", lambda: nspawn.leader(lab.machine) is None, 120)
     said = labs.up()
-    assert "machine started · host unchanged · cluster unchanged · platform unchanged · model minilm unchanged" in said
+    assert "machine started · host unchanged · cluster unchanged · platform unchanged · models unchanged" in said
     until("an answer", lambda: ask("hello")[0] == 200, 240)
     until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
     until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)

@@ -76,7 +76,7 @@ def test_an_up_that_was_killed_at_every_step_ends_whole(restarted: Lab) -> None:
 
 
 def test_the_next_up_changes_nothing(restarted: Lab) -> None:
-    assert "cluster unchanged · platform unchanged · model minilm unchanged" in labs.up()
+    assert "cluster unchanged · platform unchanged · models unchanged" in labs.up()
 
 
 def test_what_is_taken_off_a_machine_leaves_nothing_of_ours_on_it(restarted: Lab) -> None:

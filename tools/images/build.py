@@ -6,7 +6,8 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,13 +59,15 @@ def references() -> dict[str, str]:
     return {recipe.name: _image(recipe).reference for recipe in RECIPES}
 
 
+def missing() -> list[str]:
+    """Names of the images that the cache lacks."""
+    return [recipe.name for recipe in RECIPES if not _image(recipe).archive.exists()]
+
+
 def images(progress: Progress) -> dict[str, Image]:
     """All images by name, built where the cache lacks them. Raises ToolError with the builder's last lines."""
     wanted = {recipe: _image(recipe) for recipe in RECIPES}
-    folder = places.cache() / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts share the cache
+    with _locked() as folder:
         missing = [recipe for recipe, image in wanted.items() if not image.archive.exists()]
         if missing:
             base = tree("base", BASE_PACKAGES, progress)
@@ -73,9 +76,20 @@ def images(progress: Progress) -> dict[str, Image]:
     return {recipe.name: image for recipe, image in wanted.items()}
 
 
+@contextmanager
+def _locked() -> Iterator[Path]:
+    """The cache's part for images, alone: two checkouts share it."""
+    folder = places.cache() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
 def push(image: Image, reference: str) -> None:
     """Put a built image into a registry, by the builder's own login (`buildah login`). Raises ToolError."""
-    _builder(places.cache() / "images/storage").push(image, reference)
+    with _locked() as folder:
+        _builder(folder / "storage").push(image, reference)
 
 
 def _image(recipe: Recipe) -> Image:
@@ -196,6 +210,7 @@ class _Builder:
             _run([*self.command, "load", "--input", str(image.archive)])
             _run([*self.command, "tag", image.reference, reference])
             _run([*self.command, "push", "--quiet", reference])
+            self.remove([image.reference, reference])
 
     def images(self) -> list[str]:
         """References of all that it keeps."""

@@ -5,6 +5,7 @@ Runs for a moment in a pod of its own that mounts the claim. What comes is put b
 """
 
 import argparse
+import os
 import shutil
 import sys
 import tarfile
@@ -18,23 +19,30 @@ class ReceiveError(Exception):
 
 
 def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str) -> None:
-    """Unpack `archive` as the folder `name` of the claim, in place of one that is there. Raises ReceiveError."""
-    landing, gone = claim / f".{name}.part", claim / f".{name}.gone"
-    for left in (landing, gone):
-        shutil.rmtree(left, ignore_errors=True)
+    """Unpack `archive` as the folder `name` of the claim, in place of one that is there. Raises ReceiveError.
+
+    The old folder goes only once the new one has its name; what a killed copy left is undone first.
+    """
+    target, landing, gone = claim / name, claim / f".{name}.part", claim / f".{name}.gone"
     try:
+        _recover(target, landing, gone)
         _unpack(archive, landing)
         if (found := manifest.folder_digest(landing)) != digest:
             raise ReceiveError(f"{name}: expected {digest}, found {found}: not all of it came")
-        target = claim / name
         if target.exists():
             target.rename(gone)
         landing.rename(target)
     except (tarfile.TarError, OSError) as error:
         raise ReceiveError(f"{name}: {error}") from error
     finally:
-        for left in (landing, gone):
-            shutil.rmtree(left, ignore_errors=True)
+        _recover(target, landing, gone)
+
+
+def _recover(target: Path, landing: Path, gone: Path) -> None:
+    if gone.exists() and not target.exists():
+        gone.rename(target)
+    for left in (landing, gone):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
@@ -52,6 +60,8 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
         assert content is not None
         with (folder / path).open("wb") as out:
             shutil.copyfileobj(content, out)
+            out.flush()
+            os.fsync(out.fileno())
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_folder_lends_its_name(folder: Path) -> None:
     found = look(folder)
-    assert (found.name, found.size, found.digest) == ("my-encoder", 7, manifest.folder_digest(folder))
+    assert (found.name, found.size, found.digest()) == ("my-encoder", 7, manifest.folder_digest(folder))
 
 
 @pytest.mark.parametrize("name", ["../up", "-dash", "Upper", "a/b", "a b", "x" * 60])
@@ -37,3 +37,12 @@ def test_no_folder_a_file_and_a_folder_without_weights_are_told_apart(tmp_path: 
     (tmp_path / "empty").mkdir()
     with pytest.raises(CommandFailed, match=r"expected model\.onnx"):
         look(tmp_path / "empty")
+
+
+def test_what_nothing_reads_is_left_out(folder: Path) -> None:
+    (folder / "pytorch_model.bin").write_bytes(b"the same again")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text("{}")
+    found = look(folder)
+    assert [str(file) for file in found.files] == ["1_Pooling/config.json", "model.onnx"]
+    assert [str(file) for file in found.left_out] == ["pytorch_model.bin"]

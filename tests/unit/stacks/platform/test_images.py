@@ -13,7 +13,7 @@ PROPS = {"cluster": "a", "connection": {"address": "10.41.0.10"}, "references": 
     ("changed", "changes", "replaces"),
     [
         ({}, False, []),
-        ({"connection": {"address": "10.41.0.11"}}, False, []),
+        ({"connection": {"address": "10.41.0.11"}}, True, []),
         ({"references": {"operator": "localhost/operator:2"}}, True, []),
         ({"cluster": "b"}, True, ["cluster"]),
     ],

@@ -7,12 +7,12 @@ from pathlib import Path
 import yaml
 
 from stacks import settings
-from stacks.settings import BaseSettings, PlatformSettings
+from stacks.settings import BaseSettings, GivenPlatform, LabPlatform
 
 
 def test_the_shipped_lab_has_the_defaults() -> None:
     assert settings.base("lab") == BaseSettings()
-    assert settings.platform("lab") == PlatformSettings()
+    assert settings.platform("lab") == LabPlatform()
 
 
 def test_the_tests_lab_shares_nothing_with_the_shipped_one() -> None:
@@ -45,15 +45,17 @@ def test_a_range_is_a_network() -> None:
 
 def test_a_stacks_name_says_which_settings_it_has() -> None:
     assert isinstance(settings.from_pulumi({}, "home-base"), BaseSettings)
-    assert isinstance(settings.from_pulumi({"homespun:platform": '{"pagePort": 30090}'}, "home"), PlatformSettings)
+    assert isinstance(settings.from_pulumi({"homespun:pagePort": "30090"}, "home"), LabPlatform)
 
 
-def test_a_cluster_that_is_there_already_says_how_it_is_reached(tmp_path: Path) -> None:
-    (tmp_path / "kubeconfig").touch()
+def test_a_cluster_that_is_there_already_says_how_it_is_reached() -> None:
     config = {
         "homespun:environment": "cluster",
-        "homespun:kubeconfig": str(tmp_path / "kubeconfig"),
+        "homespun:kubeconfig": "~/.kube/config",
+        "homespun:context": "mine",
         "homespun:address": "192.168.1.10",
         "homespun:images": {"delivery": "registry", "registry": "registry.example.org/me"},
     }
-    assert settings.parse(config, "here", PlatformSettings).address == "192.168.1.10"
+    found = settings.parse_platform(config, "here")
+    assert isinstance(found, GivenPlatform)
+    assert found.kubeconfig == Path.home() / ".kube/config"

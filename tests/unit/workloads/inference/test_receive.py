@@ -1,6 +1,7 @@
 """A folder comes whole into a claim, or the claim is as before."""
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -88,3 +89,25 @@ def test_what_a_killed_copy_left_is_no_hindrance(folder: Path, claim: Path) -> N
     (claim / ".m.gone").mkdir()
     take(pack(folder), claim, manifest.folder_digest(folder))
     assert sorted(path.name for path in claim.iterdir()) == ["m"]
+
+
+def test_a_copy_that_was_killed_between_its_two_renames_loses_nothing(folder: Path, claim: Path) -> None:
+    (claim / "m").rename(claim / ".m.gone")
+    with pytest.raises(ReceiveError):
+        take(pack(folder), claim, "sha256:0")
+    assert (claim / "m/model.onnx").read_text() == "old"
+
+
+def test_a_name_that_can_not_be_taken_leaves_the_old_folder(
+    folder: Path, claim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rename(self: Path, target: Path) -> Path:
+        if self.name == ".m.part":
+            raise OSError("I/O error")
+        os.rename(self, target)
+        return target
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(ReceiveError, match="I/O error"):
+        take(pack(folder), claim, manifest.folder_digest(folder))
+    assert names(claim) == ["m/model.onnx"]

@@ -1,9 +1,21 @@
-"""What a lab takes of this box."""
+"""A lab's machine, and what it takes of this box."""
 
 import os
 from pathlib import Path
 
-from stacks.machines import cgroups, nspawn
+from homespun import places
+from stacks import program
+from stacks.machines import cgroups, nspawn, rootfs
+from stacks.machines.network import Network
+from stacks.settings import BaseSettings
+
+
+def machine_of(found: BaseSettings) -> nspawn.Machine:
+    """The lab's machine, whether it exists or not."""
+    lab = found.lab
+    address = lab.range[program.FIRST_ADDRESS]
+    network = Network(lab.name, lab.bridge, lab.range)
+    return nspawn.Machine(network, places.state() / "labs" / lab.name, program.MACHINE, address, rootfs.cached_path())
 
 
 def memory_bytes(machine: nspawn.Machine) -> int:
