@@ -19,6 +19,7 @@ from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.waiting import until
 from tools import environments
+from tools.debian import tree
 from tools.obtain import cached_path
 from tools.table import named
 
@@ -154,9 +155,11 @@ def test_a_cluster_that_does_not_answer_is_told_so(ordinary: dict[str, str]) -> 
 
 
 def test_images_come_by_a_registry(existing: Lab, tmp_path: Path) -> None:
-    existing.ssh("apt-get install -y --no-install-recommends docker-registry >/dev/null 2>&1")
-    existing.ssh(f"systemctl stop docker-registry; printf '{REGISTRY_CONFIG}' > /etc/docker/registry/config.yml;"
-                 " systemctl restart docker-registry")  # fmt: skip
+    command = tree("registry", ("docker-registry",), labs.quiet) / "usr/bin/docker-registry"
+    with command.open("rb") as file:
+        existing.machine.connection.send(file, "cat >/usr/local/bin/registry && chmod +x /usr/local/bin/registry")
+    existing.ssh(f"printf '{REGISTRY_CONFIG}' >/etc/registry.yml; mkdir -p /var/lib/registry;"
+                 " systemd-run --unit=registry /usr/local/bin/registry serve /etc/registry.yml")  # fmt: skip
     (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = true\n')
     tunnel = existing.machine.connection.command("-N", "-L", "localhost:5000:localhost:5000")
     with subprocess.Popen(tunnel, stdin=subprocess.DEVNULL) as process:
