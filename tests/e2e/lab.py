@@ -6,6 +6,8 @@ It has a name, a bridge, ranges and a folder of its own, and may run beside a la
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -26,6 +28,7 @@ NODE: Final = "m0"
 BASE: Final = f"{NAME}{settings.BASE}"  # its settings: stacks/Pulumi.e2e-base.yaml
 REPOSITORY: Final = Path(__file__).parents[2]
 ADDRESS: Final = IPv4Address("10.39.0.10")
+MODEL_ID: Final = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def quiet(*_: Any) -> None:
@@ -118,3 +121,22 @@ def reason(lab: Lab, name: str, kind: str) -> str:
     """The reason of one of a model's conditions."""
     found = json.loads(lab.kubectl("-n", "ml", "get", "im", name, "-o", "json"))
     return next((str(entry["reason"]) for entry in found["status"]["conditions"] if entry["type"] == kind), "")
+
+
+def ask(inputs: Any, model_id: str = MODEL_ID) -> tuple[int, Any]:
+    """What the gateway answers on the machine's address; 0 where nothing answers.
+
+    For a moment after a boot a node port still leads to the pod address of before, which may be another pod's by now.
+    """
+    request = urllib.request.Request(
+        f"http://{ADDRESS}:30080/models/{model_id}",
+        data=json.dumps({"inputs": inputs}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return 0, None

@@ -1,4 +1,4 @@
-"""From an empty box to an answer, and back: a real machine, a real cluster, a real model. Runs in the order written."""
+"""From an empty box to an answer: a real machine, a real cluster, a real model. Runs in the order written."""
 
 import json
 import re
@@ -7,15 +7,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from homespun import places
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
-from tests.e2e.conftest import sysctls
-from tests.e2e.lab import ADDRESS, Lab
+from tests.e2e.lab import ADDRESS, MODEL_ID, Lab, ask
 from tests.waiting import until
 from tools import minilm
 from tools.environments import environment
@@ -24,27 +21,7 @@ from tools.table import named
 from workloads.inference import manifest
 
 EXAMPLE = Path(__file__).parents[2] / "examples/inference/minilm.yaml"
-MODEL_ID = "sentence-transformers/all-MiniLM-L6-v2"
 PROGRAMS = {"homespun-operator", "inference-gateway", "page", "inference-server"}
-
-
-def ask(inputs: Any, model_id: str = MODEL_ID) -> tuple[int, Any]:
-    """What the gateway answers on the machine's address; 0 where nothing answers.
-
-    For a moment after a boot a node port still leads to the pod address of before, which may be another pod's by now.
-    """
-    request = urllib.request.Request(
-        f"http://{ADDRESS}:30080/models/{model_id}",
-        data=json.dumps({"inputs": inputs}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(errors="replace")
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return 0, None
 
 
 def page(question: str = "") -> str:
@@ -192,16 +169,3 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     until("an answer", lambda: ask("hello")[0] == 200, 240)
     until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
     until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)
-
-
-def test_a_cluster_that_is_made_anew_gets_all_of_it_anew(lab: Lab) -> None:
-    labs.pulumi("destroy", "--yes", "--skip-preview")
-    assert re.search(r"cluster \d+s · platform \d+ objects \d+s · model minilm \d+s", labs.up())
-    assert ask("hello")[0] == 200
-
-
-def test_down_leaves_nothing_of_the_lab_on_the_box(lab: Lab, box_before: dict[str, str]) -> None:
-    assert "gone" in labs.down()
-    assert nspawn.check_leftovers(lab.machine) == []
-    assert not places.state().exists()
-    assert sysctls() == box_before

@@ -1,6 +1,6 @@
 """The platform alone, on a cluster that was there before: as an ordinary user, who has a kubeconfig and no root.
 
-The cluster is the tests' lab, after its own platform has gone. It gets what a cluster of another's would have: a
+The cluster is the tests' lab, after its own platform has gone; nothing is put back, for the next tests make it anew. It gets what a cluster of another's would have: a
 default storage class with a volume.
 """
 
@@ -60,10 +60,7 @@ def existing(lab: Lab) -> Iterator[Lab]:
     FOLDER.mkdir()
     shutil.copy2(lab.kubeconfig, FOLDER / "kubeconfig")  # with its mode
     yield lab
-    lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
-    lab.kubectl("delete", "pv/theirs", "storageclass/theirs")
     shutil.rmtree(FOLDER)
-    labs.up()
 
 
 @pytest.fixture(scope="module")
