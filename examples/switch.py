@@ -19,7 +19,10 @@ NAME = "minilm"
 
 
 def kubectl(*arguments: str) -> str:
-    return subprocess.run(["kubectl", "-n", "ml", *arguments], check=True, capture_output=True, text=True).stdout
+    ran = subprocess.run(["kubectl", "-n", "ml", *arguments], capture_output=True, text=True)
+    if ran.returncode:
+        sys.exit(ran.stderr.strip())
+    return ran.stdout
 
 
 def model() -> dict[str, Any]:
@@ -52,11 +55,10 @@ def main() -> None:
     before = active(found)
     client = InferenceClient(model=found["status"]["url"])
     outcomes: Counter[str] = Counter()
-    slowest = 0.0
+    seconds: list[float] = []
     over = threading.Event()
 
     def ask() -> None:
-        nonlocal slowest
         while not over.is_set():
             started = time.monotonic()
             try:
@@ -64,7 +66,7 @@ def main() -> None:
                 outcomes["answered"] += 1
             except Exception as error:
                 outcomes[f"failed: {error}"] += 1
-            slowest = max(slowest, time.monotonic() - started)
+            seconds.append(time.monotonic() - started)
 
     clients = [threading.Thread(target=ask) for _ in range(2)]
     for one in clients:
@@ -85,7 +87,12 @@ def main() -> None:
         for one in clients:
             one.join()
     print(f"{before['uri']} → {active(model())['uri']} in {took:.1f} s, loaded and probed beside the old one")
-    print(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()), f"· slowest {slowest * 1000:.0f} ms")
+    print(
+        ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()),
+        f"· slowest {max(seconds) * 1000:.0f} ms",
+    )
+    if set(outcomes) != {"answered"}:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

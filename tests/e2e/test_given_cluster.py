@@ -1,7 +1,7 @@
 """The platform alone, on a cluster that was there before: as an ordinary user, who has a kubeconfig and no root.
 
-The cluster is the tests' lab, after its own platform has gone; nothing is put back, for the next tests make it anew. It gets what a cluster of another's would have: a
-default storage class with a volume.
+The cluster is the tests' lab, after its own platform has gone. It gets what a cluster of another's would have: a
+default storage class with a volume. Nothing is put back: the next tests make the cluster anew.
 """
 
 import json

@@ -39,13 +39,16 @@ def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette
 
     async def found(request: Request) -> Response:
         """The search box for programs: `?q=`, an answer in JSON."""
+        question = _question(request)
+        if not question:
+            return JSONResponse({"error": "expected a question, ?q=…, got none"}, status_code=400, headers=HEADERS)
         try:
-            answer = await search.ask(_question(request))
+            answer = await search.ask(question)
         except SearchError as error:
-            return JSONResponse({"error": str(error)}, status_code=503)
+            return JSONResponse({"error": str(error)}, status_code=503, headers=HEADERS)
         hits = [{"id": hit.paper.id, "title": hit.paper.title, "year": hit.paper.year, "score": round(hit.score, 4)}
                 for hit in answer.hits]  # fmt: skip
-        return JSONResponse({"milliseconds": round(answer.milliseconds, 1), "hits": hits})
+        return JSONResponse({"milliseconds": round(answer.milliseconds, 1), "hits": hits}, headers=HEADERS)
 
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("ok")

@@ -37,6 +37,7 @@ def test_a_search_without_its_model_says_what_to_apply(page: str) -> None:
     refused = httpx2.get(f"{page}search", params={"q": "anything"}, timeout=30)
     assert refused.status_code == 503
     assert "apply examples/inference/minilm.yaml" in refused.json()["error"]
+    assert httpx2.get(f"{page}search").status_code == 400
 
 
 def test_what_is_asked_comes_back_as_text(page: str) -> None:
