@@ -8,7 +8,7 @@ import sys
 
 from cli import deployment
 from cli.errors import CommandFailed
-from cli.kubectl import cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of
 from cli.project import Project
 from homespun import places
@@ -20,8 +20,6 @@ from tools.obtain import ToolError
 from tools.pulumi.install import install
 from tools.screen import Percent
 from workloads.inference.config import CONFIG_MAP
-
-MODEL_KIND = "inferencemodels.homespun.dev"
 
 
 def down(stack: str) -> None:
@@ -66,14 +64,14 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
     project.prepare()
     kubectl, namespace = cluster(stack, found), found.namespace
     try:
-        models = kubectl.get("-n", namespace, MODEL_KIND).get("items", [])
+        models = kubectl.get("-n", namespace, INFERENCE_MODELS).get("items", [])
     except CommandFailed as error:
         raise CommandFailed(
             f"{error}\nnothing was touched. If that cluster is gone for good, FORGET=1 drops the record of it"
         ) from None
     _ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
     if models:
-        kubectl.run("-n", namespace, "delete", MODEL_KIND, "--all", "--wait")
+        kubectl.run("-n", namespace, "delete", INFERENCE_MODELS, "--all", "--wait")
     kubectl.run("-n", namespace, "delete", "pods", "-l", "app.kubernetes.io/name=copy", "--wait=false")
     deployment.run(project, "destroy")
     # The operator leaves it behind, so that a deletion is never taken for 'no models'.

@@ -11,11 +11,15 @@ from typing import IO, Any, Final
 
 from cli.errors import CommandFailed
 from homespun import places
+from homespun.api.fields import GROUP
+from homespun.api.inference import PLURAL
 from stacks.settings import GivenPlatform, PlatformSettings
 from tools.obtain import obtain
 from tools.screen import Percent
 from tools.table import named
 
+INFERENCE_MODELS: Final = f"{PLURAL}.{GROUP}"
+"""The kind by its whole name: a short one may be another's."""
 PATIENCE: Final = "--request-timeout=30s"
 """For an API server that takes a connection and says nothing."""
 

@@ -15,7 +15,7 @@ import yaml
 
 from cli import deployment, doctor, model
 from cli.errors import CommandFailed, make
-from cli.kubectl import PATIENCE, Kubectl, cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, PATIENCE, Kubectl, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of, memory_bytes
 from cli.project import CHECKOUT, Project
 from homespun import places
@@ -120,7 +120,7 @@ def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
     example = yaml.safe_load(EXAMPLE.read_text())
     example["metadata"]["namespace"] = namespace
     name = example["metadata"]["name"]
-    if kubectl.get("-n", namespace, "inferencemodels.homespun.dev").get("items"):
+    if kubectl.get("-n", namespace, INFERENCE_MODELS).get("items"):
         return "models unchanged"
     with tempfile.TemporaryDirectory() as folder:
         model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name), make("up", stack))
@@ -132,7 +132,7 @@ def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
 def _wait_ready(kubectl: Kubectl, namespace: str, name: str, stack: str) -> None:
     end = time.monotonic() + READY_SECONDS
     while True:
-        status = kubectl.get("-n", namespace, "inferencemodels.homespun.dev", name).get("status", {})
+        status = kubectl.get("-n", namespace, INFERENCE_MODELS, name).get("status", {})
         conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
         ready = conditions.get("Ready", {})
         if ready.get("status") == "True":
