@@ -30,8 +30,9 @@ doctor: ## what was found, what will be touched, how much is downloaded or compi
 up: ## tools, machine, cluster, platform, model; ends with an answer (STACK=lab); a second one changes nothing
 	@$(CLI) up --stack $(STACK)
 
-model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there
-	@$(CLI) model --stack $(STACK) --name "$(NAME)" "$(FROM)"
+model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there
+	@$(if $(FROM),,$(error FROM: expected a model's folder, got none; make model FROM=folder))
+	@$(CLI) model --stack $(STACK) --name "$(NAME)" $(if $(filter 1,$(REPLACE)),--replace) "$(FROM)"
 
 shell: ## a shell in which pulumi, kubectl and python find everything
 	@$(CLI) shell --stack $(STACK)

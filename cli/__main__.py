@@ -34,7 +34,7 @@ def main() -> int:
             case "shell":
                 shell(arguments.stack)
             case "model":
-                model.bring(arguments.stack, arguments.folder, arguments.name)
+                model.bring(arguments.stack, arguments.folder, arguments.name, arguments.replace)
     except (CommandFailed, EnvironmentBuildError, HostError, LabError, SettingsError, ToolError) as error:
         screen.line("")
         print(f"\n{error}", file=sys.stderr)
@@ -60,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     copy = commands.add_parser("model", parents=[stack])
     copy.add_argument("folder", type=Path, help="with model.onnx, tokenizer.json and what else belongs to it")
     copy.add_argument("--name", default="", help="of the folder in the claim; that of the folder, if left out")
+    copy.add_argument("--replace", action="store_true", help="a folder of that name with other content")
     return parser.parse_args()
 
 

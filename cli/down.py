@@ -4,13 +4,13 @@ there before only the platform goes."""
 import contextlib
 import os
 import shutil
-import sys
 
 from cli import deployment
 from cli.errors import CommandFailed
 from cli.kubectl import INFERENCE_MODELS, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of
 from cli.project import Project
+from cli.question import ask
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
@@ -39,7 +39,7 @@ def _lab(stack: str) -> None:
     machine = machine_of(settings.base(stack))
     if nspawn.machines(machine.folder):
         size = disk_bytes(machine.folder) / 2**30
-        _ask(f"{machine.folder} and all its data ({size:.1f} GB) will go.")
+        ask(f"{machine.folder} and all its data ({size:.1f} GB) will go.")
     for name in nspawn.machines(machine.folder) or [machine.name]:
         nspawn.destroy(nspawn.Machine(machine.network, machine.folder, name, machine.address, machine.rootfs))
     if left := nspawn.check_leftovers(machine):
@@ -57,7 +57,7 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
             " and with which HOMESPUN_STATE?"
         )
     if os.environ.get("FORGET") == "1":
-        _ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the cluster.")
+        ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the cluster.")
         _forget([stack])
         return
     project = Project(stack, install(Percent("pulumi").show))
@@ -69,7 +69,7 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
         raise CommandFailed(
             f"{error}\nnothing was touched. If that cluster is gone for good, FORGET=1 drops the record of it"
         ) from None
-    _ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
+    ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
     if models:
         kubectl.run("-n", namespace, "delete", INFERENCE_MODELS, "--all", "--wait")
     kubectl.run("-n", namespace, "delete", "pods", "-l", "app.kubernetes.io/name=copy", "--wait=false")
@@ -80,15 +80,6 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
     print(
         f"gone   {SYSTEM}, {len(models)} models; kept on the cluster: the kinds, namespace {namespace}, claim {MODELS}"
     )
-
-
-def _ask(what: str) -> None:
-    if os.environ.get("YES") == "1":
-        return
-    if not sys.stdin.isatty():
-        raise CommandFailed(f"{what} Say YES=1 if that is meant; nothing was touched")
-    if input(f"{what} Sure? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise CommandFailed("nothing was touched")
 
 
 def _tidy() -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,15 @@ def cluster(stack: str, found: PlatformSettings) -> "Kubectl":
 def kubeconfig(stack: str) -> Path:
     """Where `up` puts the kubeconfig of the base stack's cluster."""
     return places.state() / f"kubeconfigs/{stack}"
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,12 @@ class Folder:
         return manifest.digest({file.as_posix(): manifest.sha256_of(self.path / file) for file in self.files})
 
 
-def bring(stack: str, path: Path, name: str) -> None:
+def bring(stack: str, path: Path, name: str, replace: bool) -> None:
     """Copy a folder into an environment's claim, and say how to serve it. Raises CommandFailed, SettingsError."""
     started = time.monotonic()
     found = settings.platform(stack)
     folder = look(path.expanduser(), name)
-    digest = copy(cluster(stack, found), found.namespace, folder, make("up", stack))
+    digest = copy(cluster(stack, found), found.namespace, folder, make("up", stack), replace)
     screen.line("")
     took = time.monotonic() - started
     print(f"copied   {folder.name}: {len(folder.files)} files, {folder.size / 1e6:.0f} MB, {took:.0f} s")
@@ -64,6 +64,8 @@ def bring(stack: str, path: Path, name: str) -> None:
         f"next     an InferenceModel with source: {{uri: pvc://{MODELS}/{folder.name}}}; to pin what was copied, with"
     )
     print(f"         revision: {digest}")
+    if replace:
+        print("         what was served from a folder of that name goes on until its `source` changes")
 
 
 def look(path: Path, name: str = "") -> Folder:
@@ -78,12 +80,17 @@ def look(path: Path, name: str = "") -> Folder:
     files = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
     read = tuple(file for file in files if needed(file.as_posix()))
     if not any(file.suffix == ".onnx" for file in read):
-        raise CommandFailed(f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none")
+        raise CommandFailed(
+            f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none; export"
+            " it first (`optimum-cli export onnx --model FOLDER OUT`)"
+        )
     return Folder(path, name, read, tuple(file for file in files if file not in read))
 
 
-def copy(kubectl: Kubectl, namespace: str, folder: Folder, advice: str) -> str:
-    """Put it into the claim, in place of one of that name; its digest. After a CommandFailed the claim is as before.
+def copy(kubectl: Kubectl, namespace: str, folder: Folder, advice: str, replace: bool = False) -> str:
+    """Put it into the claim; its digest. After a CommandFailed the claim is as before.
+
+    One of that name with other content is refused, unless `replace`: models may be served from it.
 
     `advice` is the command that brings the platform up, should there be none.
     """
@@ -92,7 +99,9 @@ def copy(kubectl: Kubectl, namespace: str, folder: Folder, advice: str) -> str:
     target = ("-n", namespace)
     image = _image(kubectl, advice)
     kubectl.run(*target, "delete", "pod", pod, "--ignore-not-found", "--grace-period=1")
-    kubectl.run(*target, "create", "-f", "-", input=json.dumps(_pod(pod, namespace, image, folder.name, digest)))
+    kubectl.run(
+        *target, "create", "-f", "-", input=json.dumps(_pod(pod, namespace, image, folder.name, digest, replace))
+    )
     try:
         screen.line(f"model  {folder.name}  start")
         _until(
@@ -123,7 +132,7 @@ def _send(folder: Folder, pipe: IO[bytes]) -> None:
             progress.show("copy", 100 * sent // max(1, size))
 
 
-def _pod(name: str, namespace: str, image: str, folder: str, digest: str) -> dict[str, Any]:
+def _pod(name: str, namespace: str, image: str, folder: str, digest: str, replace: bool) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -152,7 +161,14 @@ def _pod(name: str, namespace: str, image: str, folder: str, digest: str) -> dic
                 {
                     "name": "copy",
                     "image": image,
-                    "command": ["python", "-m", "workloads.inference.receive", folder, digest],
+                    "command": [
+                        "python",
+                        "-m",
+                        "workloads.inference.receive",
+                        folder,
+                        digest,
+                        *(["--replace"] if replace else []),
+                    ],
                     "stdin": True,
                     "stdinOnce": True,
                     "securityContext": pods.CONTAINER_SECURITY,

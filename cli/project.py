@@ -6,6 +6,7 @@ with that line added, in a project whose `main` is the clone.
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,7 @@ class Project:
 
     def prepare(self) -> None:
         """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
+        mend(self.stack)
         selected = self.run("stack", "select", "--stack", self.stack)
         if "no stack named" in selected.stderr:
             self._checked("stack", "init", self.stack)
@@ -64,6 +66,18 @@ class Project:
             ]
             return subprocess.Popen([self._command, *arguments], cwd=self.folder, env=self._environment,
                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # fmt: skip
+
+    def made_anew(self) -> list[str]:
+        """What an `up` would take away, and perhaps make again; [] where that can't be told."""
+        ran = self.run("preview", "--json", "--stack", self.stack)
+        try:
+            steps = json.loads(ran.stdout)["steps"]
+        except (ValueError, LookupError):
+            return []
+        taken = {
+            step["urn"].split("::", 2)[2] for step in steps if step["op"] in ("delete", "replace", "delete-replaced")
+        }
+        return sorted(f"{one.split('$')[-1].split(':')[-3]} {one.split(':')[-1]}" for one in taken)
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets in the clear."""
@@ -108,6 +122,31 @@ class Project:
         if salt := (kept or {}).get(SALT):
             settings[SALT] = salt
         self._settings().write_text(yaml.safe_dump(settings))
+
+
+def mend(stack: str) -> None:
+    """Undo what a kill left of the engine's files, which it does not write in one piece: the last whole one counts."""
+    for folder in places.state().glob("pulumi/.pulumi/stacks/*"):
+        for attributes in folder.glob(f"{stack}.json*.attrs"):
+            if not _whole(attributes):
+                attributes.unlink()
+        for partial in folder.glob(f"{stack}.json.*.tmp"):
+            partial.unlink()
+        checkpoint = folder / f"{stack}.json"
+        backup = folder / f"{stack}.json.bak"
+        if checkpoint.exists() and not _whole(checkpoint):
+            if backup.exists() and _whole(backup):
+                shutil.copyfile(backup, checkpoint)
+            else:
+                checkpoint.unlink()
+
+
+def _whole(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _runs(process: int) -> bool:

@@ -5,8 +5,10 @@ import shlex
 import sys
 from pathlib import Path
 
+import yaml
+
 from cli.errors import CommandFailed, make
-from cli.kubectl import cluster
+from cli.kubectl import Kubectl, cluster, write_secret
 from cli.project import CHECKOUT, Project
 from homespun import places
 from stacks import settings
@@ -30,11 +32,13 @@ def shell(name: str) -> None:
     commands.mkdir(exist_ok=True)
     _write(commands / "pulumi", launcher(installation.python, CHECKOUT, "cli.shell"))
     kubectl = cluster(name, found)
-    _write(commands / "kubectl", f'#!/bin/sh\nexec {shlex.join(kubectl.command())} "$@"\n')
+    own = commands / f"{name}.kubeconfig"
+    write_secret(own, _with_namespace(kubectl.run("config", "view", "--minify", "--flatten", "--raw"), found.namespace))
+    _write(commands / "kubectl", f'#!/bin/sh\nexec {shlex.join(Kubectl(own).command())} "$@"\n')
     folders = [commands, python_environment(CLIENT) / "bin"]
     variables = environment(installation, places.state(), os.environ)
     variables["PATH"] = ":".join([*map(str, folders), variables["PATH"]])
-    variables["KUBECONFIG"] = str(kubectl.kubeconfig)
+    variables["KUBECONFIG"] = str(own)
     variables["STACK"] = name  # for make
     program = os.environ.get("SHELL") or "/bin/bash"
     if sys.stdin.isatty():
@@ -52,6 +56,14 @@ def pulumi() -> None:
     command = str(installation.bin / "pulumi")
     os.chdir(projects[0].folder)
     os.execve(command, [command, *sys.argv[1:]], environment(installation, places.state(), os.environ))  # noqa: S606
+
+
+def _with_namespace(kubeconfig: str, namespace: str) -> str:
+    """The kubeconfig, for objects that name no namespace: in the users' one they are seen by the operator."""
+    document = yaml.safe_load(kubeconfig)
+    for entry in document["contexts"]:
+        entry["context"]["namespace"] = namespace
+    return yaml.safe_dump(document)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """`make up`: from whatever there is to a model that answers; a second one changes nothing."""
 
 import json
-import os
 import tempfile
 import time
 import urllib.error
@@ -15,9 +14,10 @@ import yaml
 
 from cli import deployment, doctor, model
 from cli.errors import CommandFailed, make
-from cli.kubectl import INFERENCE_MODELS, PATIENCE, Kubectl, cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, PATIENCE, Kubectl, cluster, kubeconfig, write_secret
 from cli.lab import disk_bytes, machine_of, memory_bytes
 from cli.project import CHECKOUT, Project
+from cli.question import ask
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
@@ -79,9 +79,13 @@ def _base(name: str, found: BaseSettings, installation: Installation) -> list[st
     machine = machine_of(found)
     woken = nspawn.exists(machine) and nspawn.start(machine)
     project = Project(f"{name}{BASE}", installation)
+    known = Project.known(project.stack)
     project.prepare()
+    screen.line("base")
+    if known and (taken := project.made_anew()):
+        ask(f"These settings take away and make anew: {', '.join(taken)}. All data and models in them will go.")
     seconds = deployment.run(project, "up").seconds
-    _write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
+    write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
     _wait_answers(Kubectl(kubeconfig(name)))
     said = [_stage(stage, seconds.get(stage)) for stage in ("machine", "host", "cluster")]
     return ["machine started", *said[1:]] if woken else said
@@ -120,8 +124,10 @@ def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
     example = yaml.safe_load(EXAMPLE.read_text())
     example["metadata"]["namespace"] = namespace
     name = example["metadata"]["name"]
-    if kubectl.get("-n", namespace, INFERENCE_MODELS).get("items"):
-        return "models unchanged"
+    if models := kubectl.get("-n", namespace, INFERENCE_MODELS).get("items"):
+        conditions = [entry for one in models for entry in one.get("status", {}).get("conditions", [])]
+        ready = sum(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+        return f"models {ready} of {len(models)} Ready"
     with tempfile.TemporaryDirectory() as folder:
         model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name), make("up", stack))
     kubectl.run("apply", "-f", "-", input=json.dumps(example))
@@ -182,10 +188,3 @@ def _said(error: urllib.error.HTTPError) -> str:
 
 def _stage(name: str, seconds: float | None) -> str:
     return f"{name} unchanged" if seconds is None else f"{name} {seconds:.0f}s"
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(text)

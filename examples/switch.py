@@ -1,7 +1,7 @@
 """A new revision takes over while two clients ask without a pause: in `make shell`, `python examples/switch.py`.
 
 The revision is the same MiniLM in a second folder of the claim (`make model` puts it there), or the folder that is
-named: `python examples/switch.py pvc://models/my-encoder`.
+named: `python examples/switch.py pvc://models/my-encoder`. `kubectl apply -f examples/inference/minilm.yaml` goes back.
 """
 
 import json

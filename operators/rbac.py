@@ -27,6 +27,7 @@ OPERATOR: Final = (
     Right(GROUP, (f"{inference.PLURAL}/status",), ("patch",), "show what is observed"),
     Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
+    Right("", ("persistentvolumeclaims",), ("list",), "which claims the servers can mount"),
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the inference servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the inference servers"),
 )  # fmt: skip

@@ -23,6 +23,8 @@ from tools.table import KUBERNETES_VERSION
 MACHINE: Final = "m0"
 FIRST_ADDRESS: Final = 10
 """The first machine's place in the lab's network; below it is room for the box and what it may bring."""
+LAB_MODELS: Final = "5Gi"
+"""What the models' volume says of its size: it is a folder, and may take what the machine has."""
 POD_PREFIX: Final = 24
 """Each machine gets a part of this size of the pods' range."""
 
@@ -135,7 +137,7 @@ def _platform(
         triton_image=references["triton"],
         gateway_port=settings.gateway_port,
         page_port=settings.page_port,
-        models_size=settings.models_size,
+        models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_MODELS,
         models_volume=volume,
     )
 

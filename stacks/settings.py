@@ -149,7 +149,6 @@ class _Platform(_Section):
     namespace: Annotated[str, BeforeValidator(_namespace)] = "ml"
     gateway_port: Annotated[int, BeforeValidator(_node_port)] = 30080
     page_port: Annotated[int, BeforeValidator(_node_port)] = 30081
-    models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""
@@ -182,6 +181,7 @@ class GivenPlatform(_Platform):
     address: Annotated[str, BeforeValidator(_host)]
     """Where clients reach the cluster's node ports: a name or an address of one of its machines."""
     images: ImageSettings
+    models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""

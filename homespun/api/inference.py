@@ -30,7 +30,7 @@ class Source(Fields):
                 "!self.uri.startsWith('pvc://') || !has(self.revision)"
                 " || self.revision.matches('^sha256:[0-9a-f]{64}$')",
                 "source.revision: expected nothing or sha256:<64 hex digits> of the folder for a pvc:// source;"
-                " `python3 -m workloads.inference.manifest FOLDER` prints it",
+                " `make model` prints it",
             ),
             (
                 "!has(self.tokenSecretRef) || self.uri.startsWith('hf://')",

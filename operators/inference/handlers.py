@@ -13,7 +13,7 @@ from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Secret, Service
+from lightkube.resources.core_v1 import ConfigMap, PersistentVolumeClaim, Secret, Service
 from lightkube.types import PatchType
 
 from homespun.api.fields import GROUP, VERSION
@@ -118,12 +118,15 @@ class Reconciler:
         return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
 
     async def _apply_children(self, namespace: str, observed: plan.Observed, config: Config, probe_token: str) -> None:
+        # A pod that mounts a claim which is not there never starts, and all models would wait for it.
+        there = {one.metadata.name async for one in self.client.list(PersistentVolumeClaim, namespace=namespace)}
+        claims = tuple(claim for claim in plan.claims(config) if claim in there)
         wanted = [
             manifests.secret(namespace, manifests.PROBE_SECRET, {manifests.PROBE_KEY: probe_token}),
             manifests.sources_secret(namespace, plan.source_tokens(observed)),
             manifests.config_map(namespace, render(config)),
             manifests.service(namespace),
-            manifests.deployment(namespace, self.images, plan.claims(config)),
+            manifests.deployment(namespace, self.images, claims),
         ]
         await self._apply(namespace, wanted, observed.objects)
 

@@ -132,7 +132,9 @@ def status(item: Object, observed: Observed, config: Config, url: str) -> tuple[
         last_failure=failure,
     )
     accepted = refusal or Finding("Accepted", "True", "Valid")
-    return shown, [accepted, _ready(observed, config, model, failure), _up_to_date(model, target.digest, failure)]
+    # One that nobody may ask does not answer, whatever is loaded.
+    ready = _not_ready(refusal) if refusal else _ready(observed, config, model, failure)
+    return shown, [accepted, ready, _up_to_date(model, target.digest, failure)]
 
 
 def progressing(observed: Observed, config: Config) -> bool:

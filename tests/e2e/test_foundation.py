@@ -105,9 +105,12 @@ def test_a_broken_revision_leaves_the_good_one_answering(lab: Lab) -> None:
 
 def test_a_child_that_was_edited_is_restored(lab: Lab) -> None:
     lab.kubectl("-n", "ml", "scale", "deployment/inference-server", "--replicas=0")
-    until("a server", lambda: lab.kubectl("-n", "ml", "get", "deployment", "inference-server",
-                                          "-o", "jsonpath={.spec.replicas}") == "1", 60)  # fmt: skip
-    until("an answer", lambda: ask("hello")[0] == 200, 120)
+    lab.kubectl("-n", "ml", "wait", "--for=jsonpath={.spec.replicas}=1", "deployment/inference-server", "--timeout=60s")
+    lab.kubectl("-n", "ml", "rollout", "status", "deployment/inference-server", "--timeout=120s")
+    selector = "app.kubernetes.io/name=inference-server"
+    until("one pod", lambda: len(lab.kubectl("-n", "ml", "get", "pods", "-l", selector, "-o", "name").split()) == 1, 60)
+    until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 120)
+    until("an answer", lambda: ask("hello")[0] == 200, 60)
 
 
 def test_the_page_shows_what_there_is_and_finds_a_paper_by_meaning(lab: Lab) -> None:
@@ -165,7 +168,7 @@ def test_a_killed_machine_is_whole_again_after_a_start(lab: Lab) -> None:
     subprocess.run(["kill", "-KILL", str(first)], check=True)
     until("its end", lambda: nspawn.leader(lab.machine) is None, 120)
     said = labs.up()
-    assert "machine started · host unchanged · cluster unchanged · platform unchanged · models unchanged" in said
+    assert "machine started · host unchanged · cluster unchanged · platform unchanged · models" in said
     until("an answer", lambda: ask("hello")[0] == 200, 240)
     until("the API server", lambda: lab.kubectl("get", "--raw", "/readyz", check=False) == "ok", 120)
     until("Ready", lambda: labs.conditions(lab, "minilm").get("Ready") == "True", 240)

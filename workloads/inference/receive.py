@@ -18,10 +18,11 @@ class ReceiveError(Exception):
     """The folder did not come whole, or there is no room; the claim is as before."""
 
 
-def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str) -> None:
-    """Unpack `archive` as the folder `name` of the claim, in place of one that is there. Raises ReceiveError.
+def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str, replace: bool) -> None:
+    """Unpack `archive` as the folder `name` of the claim. Raises ReceiveError.
 
-    The old folder goes only once the new one has its name; what a killed copy left is undone first.
+    One with other content that is there is refused, unless `replace`. The old folder goes only once the new one has its
+    name; what a killed copy left is undone first.
     """
     target, landing, gone = claim / name, claim / f".{name}.part", claim / f".{name}.gone"
     try:
@@ -30,6 +31,13 @@ def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str) -> No
         if (found := manifest.folder_digest(landing)) != digest:
             raise ReceiveError(f"{name}: expected {digest}, found {found}: not all of it came")
         if target.exists():
+            if manifest.folder_digest(target) == digest:
+                return
+            if not replace:
+                raise ReceiveError(
+                    f"{name}: expected no folder of that name, found one with other content, that a model may be served"
+                    " from; take another NAME, or say REPLACE=1"
+                )
             target.rename(gone)
         landing.rename(target)
     except (tarfile.TarError, OSError) as error:
@@ -68,11 +76,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workloads.inference.receive", description=__doc__.splitlines()[0])
     parser.add_argument("name", help="of the folder")
     parser.add_argument("digest", help="of the whole folder, sha256:<hex>")
+    parser.add_argument("--replace", action="store_true", help="a folder of that name with other content")
     parser.add_argument("--claim", type=Path, default=Path("/claim"), help="where the claim is mounted")
     arguments = parser.parse_args()
     try:
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
-            receive(archive, arguments.claim, arguments.name, arguments.digest)
+            receive(archive, arguments.claim, arguments.name, arguments.digest, arguments.replace)
     except (ReceiveError, tarfile.TarError) as error:
         print(error)
         return 1

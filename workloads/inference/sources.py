@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Final
 from workloads.inference import manifest
 from workloads.inference.config import Failure, Revision
 
-NEEDED: Final = ("*.json", "model.onnx", "model.onnx_data", "onnx/model.onnx", "onnx/model.onnx_data")
-"""The files that the backend reads. A hub's repository holds the same weights in half a dozen other forms."""
+NEEDED: Final = ("*.json", "model.onnx*", "onnx/model.onnx*")
+"""The files that the backend reads; weights beside model.onnx are model.onnx_data or model.onnx.data, by its exporter.
+A hub's repository holds the same weights in half a dozen other forms."""
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ def claim_folder(rest: str, claims: Path) -> Path:
         raise InvalidSource(f"source pvc://{rest}: expected pvc://claim/folder, without empty parts, . or ..")
     claim = claims / name
     if not claim.is_dir():
-        raise SourceNotFound(f"source pvc://{rest}: claim {name} is not mounted on this server")
+        raise SourceNotFound(
+            f"source pvc://{rest}: there is no claim {name} in this namespace (`kubectl get pvc`), or its server starts anew"
+        )
     folder = claim.joinpath(*parts)
     _within(folder, claim, rest)
     if not folder.is_dir():

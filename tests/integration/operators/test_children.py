@@ -45,6 +45,14 @@ def test_an_edited_child_is_restored(cluster: Cluster) -> None:
     until("the configuration", lambda: "org/one" in children(cluster)["ConfigMap/inference"]["data"]["config.json"])
 
 
+def test_a_claim_that_is_not_there_holds_up_nobodys_server(cluster: Cluster) -> None:
+    apply(cluster, inference_model("one"), inference_model("lost", source={"uri": "pvc://nowhere/x"}))
+    until("all children", lambda: set(children(cluster)) == ALL)
+    pod = children(cluster)[f"Deployment/{SERVER}"]["spec"]["template"]["spec"]
+    claims = [one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "persistentVolumeClaim" in one]
+    assert claims == ["models"]
+
+
 def test_two_models_share_the_children_and_own_them_together(cluster: Cluster) -> None:
     apply(cluster, inference_model("one"), inference_model("two"))
     until("both as owners", lambda: _owners(cluster) == {"one", "two"})

@@ -22,6 +22,9 @@ def prepare(cluster: Cluster) -> None:
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     documents: list[dict[str, object]] = [definition(kind) for kind in KINDS]
     documents.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": restricted}})
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": ""}
+    metadata = {"name": "models", "namespace": NAMESPACE}
+    documents.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim})
     documents.append(rbac.cluster_role("page", rbac.PAGE_CLUSTER))
     documents.append(_binding("page", "ClusterRole", None))
     for user, rights in SUBJECTS.items():

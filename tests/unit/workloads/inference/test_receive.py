@@ -35,9 +35,9 @@ def pack(folder: Path) -> bytes:
     return out.getvalue()
 
 
-def take(content: bytes, claim: Path, digest: str) -> None:
+def take(content: bytes, claim: Path, digest: str, replace: bool = True) -> None:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r|") as archive:
-        receive(archive, claim, "m", digest)
+        receive(archive, claim, "m", digest, replace)
 
 
 def names(claim: Path) -> list[str]:
@@ -111,3 +111,15 @@ def test_a_name_that_can_not_be_taken_leaves_the_old_folder(
     with pytest.raises(ReceiveError, match="I/O error"):
         take(pack(folder), claim, manifest.folder_digest(folder))
     assert names(claim) == ["m/model.onnx"]
+
+
+def test_other_content_under_a_name_that_is_taken_is_refused(folder: Path, claim: Path) -> None:
+    with pytest.raises(ReceiveError, match="take another NAME, or say REPLACE=1"):
+        take(pack(folder), claim, manifest.folder_digest(folder), replace=False)
+    assert (claim / "m/model.onnx").read_text() == "old"
+
+
+def test_the_same_content_once_more_is_no_trouble(folder: Path, claim: Path) -> None:
+    take(pack(folder), claim, manifest.folder_digest(folder))
+    take(pack(folder), claim, manifest.folder_digest(folder), replace=False)
+    assert names(claim) == ["m/1_Pooling/config.json", "m/model.onnx"]
