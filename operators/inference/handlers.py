@@ -119,7 +119,8 @@ class Reconciler:
 
     async def _apply_children(self, namespace: str, observed: plan.Observed, config: Config, probe_token: str) -> None:
         # A pod that mounts a claim which is not there never starts, and all models would wait for it.
-        there = {one.metadata.name async for one in self.client.list(PersistentVolumeClaim, namespace=namespace)}
+        found = self.client.list(PersistentVolumeClaim, namespace=namespace)
+        there = {one.metadata.name async for one in found if one.metadata}
         claims = tuple(claim for claim in plan.claims(config) if claim in there)
         wanted = [
             manifests.secret(namespace, manifests.PROBE_SECRET, {manifests.PROBE_KEY: probe_token}),

@@ -94,7 +94,7 @@ def claim_folder(rest: str, claims: Path) -> Path:
     claim = claims / name
     if not claim.is_dir():
         raise SourceNotFound(
-            f"source pvc://{rest}: there is no claim {name} in this namespace (`kubectl get pvc`), or its server starts anew"
+            f"source pvc://{rest}: there is no claim {name} in this namespace (`kubectl get pvc`), or not yet mounted"
         )
     folder = claim.joinpath(*parts)
     _within(folder, claim, rest)

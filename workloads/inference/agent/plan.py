@@ -217,7 +217,7 @@ def _too_large(model: Model, revision: Revision, observed: Observed) -> str:
         return ""
     return (
         f"model {model.name}: needs about {_mib(need)}, and {_mib(max(0, observed.memory_limit - taken))} of the"
-        f" inference server's {_mib(observed.memory_limit)} are free: serve fewer or smaller models, or raise its limit"
+        f" inference server's {_mib(observed.memory_limit)} are free: serve fewer or smaller models"
     )
 
 

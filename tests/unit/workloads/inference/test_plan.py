@@ -207,7 +207,7 @@ def test_what_does_not_fit_is_told_and_not_tried() -> None:
     assert placements[1].reason is Failure.DOES_NOT_FIT
     assert placements[1].message == (
         "model m: needs about 1660 MiB, and 771 MiB of the inference server's 1000 MiB are free:"
-        " serve fewer or smaller models, or raise its limit"
+        " serve fewer or smaller models"
     )
 
 
