@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from cli.project import Project
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.waiting import until
+from tools.pulumi.install import install
 
 SERVER = "198.51.100.2"  # RFC 5737
 BOX = "198.51.100.1"
@@ -109,6 +111,15 @@ def test_a_second_up_changes_nothing(lab: Lab) -> None:
     said = labs.up()
     assert "machine unchanged · host unchanged · cluster unchanged · platform unchanged · models" in said
     assert lab.ssh("cat /proc/sys/kernel/random/boot_id; stat -c %Z /opt/homespun/etc/*") == booted
+
+
+def test_settings_that_would_make_a_cluster_anew_are_known_beforehand(lab: Lab) -> None:
+    project = Project(labs.BASE, install(labs.quiet))
+    assert project.made_anew() == []
+    copied = project.folder / f"Pulumi.{labs.BASE}.yaml"
+    copied.write_text(copied.read_text().replace("10.40.0.0/16", "10.44.0.0/16"))
+    assert project.made_anew() == ["Cluster e2e"]
+    assert Project(labs.BASE, install(labs.quiet)).made_anew() == []
 
 
 @pytest.mark.parametrize("stack", [labs.BASE, labs.NAME])
