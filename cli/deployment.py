@@ -13,8 +13,10 @@ from stacks import progress
 from stacks.settings import BASE
 from tools import screen
 
-OBJECT: Final = re.compile(r" kubernetes:\S+/v\w+:(\w+) (\S+) (creating|created|updating|updated|deleting|deleted)\b")
-"""A line of the engine's on one object of a cluster: its kind, its resource's name, what goes on or was done."""
+OBJECT: Final = re.compile(
+    r" kubernetes:\S+/v\w+:(?!ConfigGroup )(\w+) (\S+) (creating|created|updating|updated|deleting|deleted)\b"
+)
+"""A line of the engine's on an object of a cluster, no group: kind, resource's name, what goes on or was done."""
 DONE: Final = ("created", "updated", "deleted")
 
 
@@ -54,9 +56,7 @@ def run(project: Project, command: Literal["up", "destroy"]) -> Deployed:
 
 def changed(log: str) -> int:
     """How many objects of a cluster a run made, changed or took away."""
-    return len(
-        {(match[1], match[2]) for match in OBJECT.finditer(log) if match[3] in DONE and match[1] != "ConfigGroup"}
-    )
+    return len({(match[1], match[2]) for match in OBJECT.finditer(log) if match[3] in DONE})
 
 
 def diagnostics(log: str) -> str:
@@ -73,6 +73,6 @@ def _show(log: Path, position: int) -> int:
         text = file.read()
     whole = text[: text.rfind(b"\n") + 1]
     for match in OBJECT.finditer(whole.decode(errors="replace")):
-        if match[3] not in DONE and match[1] != "ConfigGroup":
+        if match[3] not in DONE:
             screen.line(f"platform  {match[1]} {match[2].partition(':')[2]}")
     return position + len(whole)

@@ -29,12 +29,11 @@ GO_BYTES: Final = 6 << 30
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
-def obstacles(stack: str, platform: PlatformSettings, base: BaseSettings | None) -> list[str]:
+def obstacles(stack: str, platform: PlatformSettings) -> list[str]:
     """Why `up` would fail: what was expected, what was found, what to do. Empty: nothing known stands in the way."""
     if isinstance(platform, GivenPlatform):
         return cluster_obstacles(platform, stack)
-    assert base
-    return lab_obstacles(base)
+    return lab_obstacles(settings.base(stack))
 
 
 def lab_obstacles(found: BaseSettings) -> list[str]:

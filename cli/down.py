@@ -9,6 +9,7 @@ from cli import deployment
 from cli.errors import CommandFailed
 from cli.kubectl import INFERENCE_MODELS, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of
+from cli.model import COPIES_SELECTOR
 from cli.project import Project
 from cli.question import ask
 from homespun import places
@@ -72,7 +73,7 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
     ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
     if models:
         kubectl.run("-n", namespace, "delete", INFERENCE_MODELS, "--all", "--wait")
-    kubectl.run("-n", namespace, "delete", "pods", "-l", "app.kubernetes.io/name=copy", "--wait=false")
+    kubectl.run("-n", namespace, "delete", "pods", "-l", COPIES_SELECTOR, "--wait=false")
     deployment.run(project, "destroy")
     # The operator leaves it behind, so that a deletion is never taken for 'no models'.
     kubectl.run("-n", namespace, "delete", "configmap", CONFIG_MAP, "--ignore-not-found")

@@ -4,13 +4,13 @@ import json
 import re
 import tarfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 from cli.errors import CommandFailed, make
 from cli.kubectl import Kubectl, cluster
+from cli.waiting import wait
 from operators import pods
 from operators.inference.manifests import SERVER
 from stacks import settings
@@ -22,6 +22,7 @@ from workloads.inference.sources import needed
 CHUNK_BYTES: Final = 1 << 20
 COPIES: Final = {"app.kubernetes.io/name": "copy", **OURS}
 """Labels of the pods that copy."""
+COPIES_SELECTOR: Final = ",".join(f"{name}={value}" for name, value in COPIES.items())
 START_SECONDS: Final = 90
 END_SECONDS: Final = 600
 """From the last byte on: the pod still reads all of it once more, for its digest."""
@@ -82,7 +83,7 @@ def look(path: Path, name: str = "") -> Folder:
     if not any(file.suffix == ".onnx" for file in read):
         raise CommandFailed(
             f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none; export"
-            " it first (`optimum-cli export onnx --model FOLDER OUT`)"
+            " it first, with last_hidden_state as its output (torch.onnx.export)"
         )
     return Folder(path, name, read, tuple(file for file in files if file not in read))
 
@@ -104,12 +105,12 @@ def copy(kubectl: Kubectl, namespace: str, folder: Folder, advice: str, replace:
     )
     try:
         screen.line(f"model  {folder.name}  start")
-        _until(
-            lambda: _phase(kubectl, namespace, pod) != "Pending", START_SECONDS, lambda: _why(kubectl, namespace, pod)
-        )
+        if wait(lambda: _in_phase(kubectl, namespace, pod, "Pending"), f"model  {folder.name}", START_SECONDS):
+            raise _stuck(START_SECONDS, _why(kubectl, namespace, pod))
         with kubectl.feed(*target, "attach", "--stdin", pod) as pipe:
             _send(folder, pipe)
-        _until(lambda: _phase(kubectl, namespace, pod) != "Running", END_SECONDS, lambda: "it goes on")
+        if wait(lambda: _in_phase(kubectl, namespace, pod, "Running"), f"model  {folder.name}", END_SECONDS):
+            raise _stuck(END_SECONDS, "it goes on")
         match _phase(kubectl, namespace, pod):
             case "Succeeded":
                 return digest
@@ -202,9 +203,10 @@ def _why(kubectl: Kubectl, namespace: str, pod: str) -> str:
     return "; ".join(message for message in messages if message) or "no reason given"
 
 
-def _until(condition: Callable[[], bool], deadline: float, why: Callable[[], str]) -> None:
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() > end:
-            raise CommandFailed(f"the copy's pod: expected to come further within {deadline:.0f} s, found: {why()}")
-        time.sleep(0.2)
+def _in_phase(kubectl: Kubectl, namespace: str, pod: str, phase: str) -> str:
+    """The phase, as long as the pod is in it; ''."""
+    return phase if _phase(kubectl, namespace, pod) == phase else ""
+
+
+def _stuck(seconds: int, why: str) -> CommandFailed:
+    return CommandFailed(f"the copy's pod: expected to come further within {seconds} s, found: {why}")

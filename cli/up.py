@@ -18,6 +18,7 @@ from cli.kubectl import INFERENCE_MODELS, PATIENCE, Kubectl, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of, memory_bytes
 from cli.project import CHECKOUT, Project
 from cli.question import ask
+from cli.waiting import wait
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
@@ -43,7 +44,7 @@ def up(name: str) -> None:
     """Bring an environment up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
     platform = settings.platform(name)
     base = settings.base(name) if isinstance(platform, LabPlatform) else None
-    if stands_in_the_way := doctor.obstacles(name, platform, base):
+    if stands_in_the_way := doctor.obstacles(name, platform):
         raise CommandFailed("\n".join(stands_in_the_way))
     places.state().mkdir(parents=True, exist_ok=True)
     said = [_tools(TOOLS if base else [named(tool) for tool in CLUSTER_TOOLS], ENVIRONMENTS if base else ())]
@@ -93,16 +94,16 @@ def _base(name: str, found: BaseSettings, installation: Installation) -> list[st
 
 def _wait_answers(kubectl: Kubectl) -> None:
     """Until the API server is ready: on a machine that has just been booted it takes a while."""
-    end = time.monotonic() + READY_SECONDS
-    while True:
+
+    def lacking() -> str:
         try:
             kubectl.run("get", "--raw", "/readyz", PATIENCE)
-            return
         except CommandFailed as error:
-            if time.monotonic() > end:
-                raise
-            screen.line(f"cluster  {str(error).splitlines()[-1]}")
-        time.sleep(0.5)
+            return " ".join(str(error).split())  # a line of progress
+        return ""
+
+    if why := wait(lacking, "cluster", READY_SECONDS):
+        raise CommandFailed(why)
 
 
 def _platform(name: str, installation: Installation) -> tuple[str, str]:
@@ -136,22 +137,20 @@ def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
 
 
 def _wait_ready(kubectl: Kubectl, namespace: str, name: str, stack: str) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while True:
+    def lacking() -> str:
         status = kubectl.get("-n", namespace, INFERENCE_MODELS, name).get("status", {})
         conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
         ready = conditions.get("Ready", {})
         if ready.get("status") == "True":
-            return
-        why = f"{ready.get('reason', 'Pending')}: {ready.get('message', 'the operator has not seen it yet')}"
-        if time.monotonic() > end:
-            raise CommandFailed(
-                f"model {name}: expected Ready within {READY_SECONDS} s, found {why}\n"
-                f"({make('shell', stack)}; kubectl -n {namespace} describe im {name};"
-                f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
-            )
-        screen.line(f"model  {name}  {why}")
-        time.sleep(0.2)
+            return ""
+        return f"{ready.get('reason', 'Pending')}: {ready.get('message', 'the operator has not seen it yet')}"
+
+    if why := wait(lacking, f"model  {name}", READY_SECONDS):
+        raise CommandFailed(
+            f"model {name}: expected Ready within {READY_SECONDS} s, found {why}\n"
+            f"({make('shell', stack)}; kubectl -n {namespace} describe im {name};"
+            f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
+        )
 
 
 def _answer(page: str) -> str:

@@ -118,16 +118,14 @@ class Reconciler:
         return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
 
     async def _apply_children(self, namespace: str, observed: plan.Observed, config: Config, probe_token: str) -> None:
-        # A pod that mounts a claim which is not there never starts, and all models would wait for it.
         found = self.client.list(PersistentVolumeClaim, namespace=namespace)
-        there = {one.metadata.name async for one in found if one.metadata}
-        claims = tuple(claim for claim in plan.claims(config) if claim in there)
+        there = {str(one.metadata.name) async for one in found if one.metadata}
         wanted = [
             manifests.secret(namespace, manifests.PROBE_SECRET, {manifests.PROBE_KEY: probe_token}),
             manifests.sources_secret(namespace, plan.source_tokens(observed)),
             manifests.config_map(namespace, render(config)),
             manifests.service(namespace),
-            manifests.deployment(namespace, self.images, claims),
+            manifests.deployment(namespace, self.images, plan.claims(config, there)),
         ]
         await self._apply(namespace, wanted, observed.objects)
 

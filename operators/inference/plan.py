@@ -6,7 +6,7 @@ then the active one is probed on the way that everybody goes, and only that earn
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from homespun.api.fields import SecretKey
@@ -80,10 +80,14 @@ def source_tokens(observed: Observed) -> dict[str, str]:
     return {name: token for name, token in found if token}
 
 
-def claims(config: Config) -> tuple[str, ...]:
-    """The claims that the servers have to mount, sorted."""
+def claims(config: Config, there: Set[str]) -> tuple[str, ...]:
+    """The claims that the servers have to mount, sorted: of those that are named the ones that are there.
+
+    A pod that mounts one which is not never starts, and all models would wait for it.
+    """
     uris = (revision.uri for model in config.models for revision in model.revisions)
-    return tuple(sorted({uri.removeprefix("pvc://").split("/")[0] for uri in uris if uri.startswith("pvc://")}))
+    named = {uri.removeprefix("pvc://").split("/")[0] for uri in uris if uri.startswith("pvc://")}
+    return tuple(sorted(named & there))
 
 
 def probes(observed: Observed, config: Config) -> tuple[Probe, ...]:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,21 +59,19 @@ def references() -> dict[str, str]:
     return {recipe.name: _image(recipe).reference for recipe in RECIPES}
 
 
-def missing() -> list[str]:
-    """Names of the images that the cache lacks."""
-    return [recipe.name for recipe in RECIPES if not _image(recipe).archive.exists()]
+def missing() -> list[Recipe]:
+    """What the cache lacks."""
+    return [recipe for recipe in RECIPES if not _image(recipe).archive.exists()]
 
 
 def images(progress: Progress) -> dict[str, Image]:
     """All images by name, built where the cache lacks them. Raises ToolError with the builder's last lines."""
-    wanted = {recipe: _image(recipe) for recipe in RECIPES}
     with _locked() as folder:
-        missing = [recipe for recipe, image in wanted.items() if not image.archive.exists()]
-        if missing:
+        if lacking := missing():
             base = tree("base", BASE_PACKAGES, progress)
             with tempfile.TemporaryDirectory(dir=folder) as workplace:
-                _build_all(missing, wanted, base, Path(workplace), progress)
-    return {recipe.name: image for recipe, image in wanted.items()}
+                _build_all(lacking, base, Path(workplace), progress)
+    return {recipe.name: _image(recipe) for recipe in RECIPES}
 
 
 @contextmanager
@@ -112,42 +110,40 @@ def _code(recipe: Recipe) -> list[Path]:
     return sorted({path.relative_to(REPOSITORY) for path in found})
 
 
-def _build_all(
-    missing: Iterable[Recipe], wanted: dict[Recipe, Image], base: Path, workplace: Path, progress: Progress
-) -> None:
+def _build_all(lacking: list[Recipe], base: Path, workplace: Path, progress: Progress) -> None:
     """Base, environments and programs one upon another: what has not changed is there from the last time."""
     builder = _builder(workplace.parent / "storage")
     base_image = f"{PREFIX}-base:{base.name.rpartition('-')[2]}"
-    _layer(builder, base_image, BASE_FILE, "", workplace, {"tree": base})
-    kept = {base_image}
-    for number, recipe in enumerate(list(missing)):
+    _layer(builder, base_image, BASE_FILE, "", workplace, ("tree", base))
+    layers = {base_image}
+    for number, recipe in enumerate(lacking):
         progress(f"building image {recipe.name}", 100 * number // len(RECIPES))
         environment = environments.environment(recipe.environment)
         tag = hashlib.sha256(f"{base_image} {environment.name}".encode()).hexdigest()[:12]
         environment_image = f"{PREFIX}-environment-{recipe.environment}:{tag}"
-        _layer(builder, environment_image, ENVIRONMENT_FILE, base_image, workplace, {"environment": environment})
-        image = wanted[recipe]
+        _layer(builder, environment_image, ENVIRONMENT_FILE, base_image, workplace, ("environment", environment))
+        image = _image(recipe)
         with tempfile.TemporaryDirectory(dir=workplace) as context:
             _copy_code(recipe, Path(context) / "code")
             builder.build(image.reference, PROGRAM_FILE, environment_image, Path(context))
         partial = image.archive.with_suffix(".partial")
         builder.save(image.reference, partial)
         partial.rename(image.archive)
-        kept.add(environment_image)
+        layers.add(environment_image)
         _prune(image.archive.parent, recipe)
-    builder.remove([name for name in builder.images() if name.startswith(PREFIX) and not _wanted(name, kept)])
+    builder.remove([name for name in builder.images() if name.startswith(PREFIX) and _obsolete(name, layers)])
 
 
 def _layer(
-    builder: "_Builder", reference: str, file: Path, parent: str, workplace: Path, trees: dict[str, Path]
+    builder: "_Builder", reference: str, file: Path, parent: str, workplace: Path, content: tuple[str, Path]
 ) -> None:
-    """An image that others are built upon, of these trees (name in the context → folder), if there is none yet."""
+    """An image that others are built upon, of a folder (by its name in the context), if there is none yet."""
+    name, folder = content
     if reference in builder.images():
         return
     with tempfile.TemporaryDirectory(dir=workplace) as context:
-        for name, tree_ in trees.items():
-            # `cp` knows how to link and what to keep: owners, modes, symbolic links.
-            _run(["cp", "-al", str(tree_), f"{context}/{name}"])
+        # `cp` knows how to link and what to keep: owners, modes, symbolic links.
+        _run(["cp", "-al", str(folder), f"{context}/{name}"])
         builder.build(reference, file, parent, Path(context))
 
 
@@ -159,12 +155,12 @@ def _copy_code(recipe: Recipe, folder: Path) -> None:
     _compile(folder, "/opt/homespun")
 
 
-def _wanted(reference: str, kept: set[str]) -> bool:
-    """Whether others will be built upon it: the present ones, and those whose name was not built this time."""
+def _obsolete(reference: str, layers: set[str]) -> bool:
+    """Whether nobody builds upon it: a program's (its archive holds it), or one that a present layer has replaced."""
     name = reference.rpartition(":")[0]
-    if name not in {one.rpartition(":")[0] for one in kept}:
-        return name.startswith((f"{PREFIX}-base", f"{PREFIX}-environment"))
-    return reference in kept
+    if not name.startswith((f"{PREFIX}-base", f"{PREFIX}-environment-")):
+        return True
+    return reference not in layers and any(layer.startswith(f"{name}:") for layer in layers)
 
 
 def _prune(folder: Path, recipe: Recipe) -> None:

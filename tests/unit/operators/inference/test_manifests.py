@@ -47,7 +47,11 @@ def test_the_claims_are_those_that_the_sources_name_once_each() -> None:
     one = model("a", "x", modelId="a")
     two = model("b", "y", modelId="b")
     hub = model("c", modelId="c", source={"uri": "hf://org/name", "revision": "0" * 40})
-    assert plan.claims(config(one, two, hub)) == ("models",)
+    assert plan.claims(config(one, two, hub), {"models", "others"}) == ("models",)
+
+
+def test_a_claim_that_is_not_there_is_not_mounted() -> None:
+    assert plan.claims(config(model("a", "x")), {"others"}) == ()
 
 
 def test_a_child_carries_its_kind_and_all_its_owners() -> None:
