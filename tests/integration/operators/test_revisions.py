@@ -92,6 +92,17 @@ def test_a_broken_revision_leaves_the_good_one_answering(
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_a_folder_that_is_mended_is_taken_up(cluster: Cluster, plane: DataPlane) -> None:
+    folder = plane.claims / "models/mended"
+    shutil.copytree(plane.claims / "models/minilm", folder)
+    weights = (folder / "model.onnx").rename(folder / "kept")
+    apply(cluster, inference_model("one", "mended"))
+    until("the reason", lambda: condition(cluster, "one", "Ready").get("reason") == "InvalidModel")
+    weights.rename(folder / "model.onnx")
+    until("Ready, by the same declaration", lambda: ready(cluster, "one"))
+    shutil.rmtree(folder)
+
+
 def test_a_folder_with_another_digest_is_not_loaded(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))

@@ -214,7 +214,9 @@ class Agent:
         except OSError as error:
             self._fail((model, revision.digest), Failure.FETCH_FAILED, f"source {revision.uri}: {error.strerror}")
         else:
-            self._troubles.pop((model, revision.digest), None)
+            trouble = self._troubles.get((model, revision.digest))
+            if trouble and trouble.reason is not Failure.INVALID_MODEL:  # that one is over when a load says so
+                del self._troubles[(model, revision.digest)]
 
     async def _load(self, model: Model, revision: Revision, keep: frozenset[int]) -> None:
         key, version = (model.name, revision.digest), revision.version
@@ -236,6 +238,8 @@ class Agent:
             self._fail(key, reason, f"model {model.name}: {error}")
             # What is left there would be loaded, and fail, with the next load of the good version.
             self._repository.leave(model.name, version)
+            if invalid and not revision.expected:  # whoever mends the folder does not touch the declaration
+                self._repository.discard(model.name, version)
         else:
             self._settings[model.name] = render_config(model)
             self._loaded(key, version, time.monotonic() - started)
