@@ -23,17 +23,8 @@ from operators.children import Manifest, child
 from operators.conditions import conditions
 from operators.inference import manifests, plan
 from operators.inference.probing import ask
-from workloads.inference.config import (
-    CONFIG_KEY,
-    CONFIG_MAP,
-    PROBE_TOKEN_HEADER,
-    Config,
-    ConfigError,
-    Placement,
-    parse,
-    parse_placements,
-    render,
-)
+from workloads.edge.document import PROBE_TOKEN_HEADER, ConfigError
+from workloads.inference.config import CONFIG_KEY, CONFIG_MAP, Config, Placement, parse, parse_placements, render
 
 InferenceModel = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 CHILDREN: Final = (ConfigMap, Secret, Service, Deployment)

@@ -19,10 +19,8 @@ from homespun.api.inference import (
     RevisionStatus,
 )
 from operators.conditions import Finding
-from workloads.inference.config import Config, Model, Placement, Revision, State, token_hash
-
-NOBODY = "-"
-"""Stands where tokens ought to be but can't be found; equals no hash, so nobody gets in."""
+from workloads.edge.document import NOBODY, token_hash
+from workloads.inference.config import Config, Model, Placement, Revision, State
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any, Final
 from httpx2 import AsyncClient, HTTPError
 
 from operators.inference.plan import Probe
-from workloads.inference.config import PROBE_TOKEN_HEADER, REVISION_HEADER
+from workloads.edge.document import PROBE_TOKEN_HEADER
+from workloads.inference.config import REVISION_HEADER
 
 DEADLINE: Final = 10.0
 """Seconds within which a probe must be answered."""

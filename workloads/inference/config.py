@@ -1,16 +1,17 @@
 """What the operator tells gateways and agents, and what agents tell back.
 
 The operator renders one `Config` into the ConfigMap `CONFIG_MAP`; gateways and agents follow it there. An agent
-answers for its server with `Placement`s, which the gateway passes on to the operator. Standard library only;
-the format changes only by adding, and unknown fields are ignored, so that a program and an operator of
-neighbouring versions work together. A program that meets a newer `formatVersion` keeps its last good copy.
+answers for its server with `Placement`s, which the gateway passes on to the operator. How the format may change:
+`workloads.edge.document`.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+from workloads.edge import document
+from workloads.edge.document import ConfigError, known
 
 FORMAT_VERSION: Final = 1
 CONFIG_MAP: Final = "inference"
@@ -22,21 +23,11 @@ SERVERS_SERVICE: Final = "inference-servers"
 GRPC_PORT_NAME: Final = "grpc"
 AGENT_PORT_NAME: Final = "agent"
 
-PROBE_TOKEN_HEADER: Final = "x-homespun-probe"
-"""Carries the operator's own token: a request with it passes access control and may name a revision."""
 REVISION_HEADER: Final = "x-homespun-revision"
 """With the probe token: the digest of the revision that has to answer, though it is not the active one yet."""
 
 REVISION_ANSWER_HEADER: Final = "x-model-revision"
 """In an answer: the digest of the revision that gave it. Embeddings of two revisions must not be compared."""
-
-
-class ConfigError(Exception):
-    """The document is not a configuration that this program can read; the message says where and why."""
-
-
-class NewerFormatError(ConfigError):
-    """The document is of a newer format: keep the last good copy."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +121,9 @@ class Placement:
     """host:port of the agent that says so; filled in by the gateway."""
 
 
-def token_hash(token: str) -> str:
-    """How a token stands in the configuration. Tokens are long and random, so a plain sha256 suffices."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def render(config: Config) -> str:
-    """The document, in one canonical form: equal configurations give equal text."""
-    return json.dumps({"formatVersion": FORMAT_VERSION, **asdict(config)}, sort_keys=True, indent=1)
+    """The document."""
+    return document.render(asdict(config), FORMAT_VERSION)
 
 
 def parse(text: str) -> Config:
@@ -146,12 +132,9 @@ def parse(text: str) -> Config:
     Raises NewerFormatError or ConfigError.
     """
     try:
-        document = json.loads(text)
-        version = int(document["formatVersion"])
-        if version > FORMAT_VERSION:
-            raise NewerFormatError(f"formatVersion: expected at most {FORMAT_VERSION}, got {version}")
-        models = tuple(_model(entry) for entry in document.get("models", ()))
-        return Config(models=models, probe_token=str(document.get("probe_token", "")))
+        found = document.read(text, FORMAT_VERSION)
+        models = tuple(_model(entry) for entry in found.get("models", ()))
+        return Config(models=models, probe_token=str(found.get("probe_token", "")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"not a configuration: {type(error).__name__}: {error}") from error
 
@@ -170,18 +153,14 @@ def parse_placements(text: str) -> tuple[Placement, ...]:
 
 
 def _model(entry: dict[str, Any]) -> Model:
-    known = _known(Model, entry)
-    known["revisions"] = tuple(Revision(**_known(Revision, revision)) for revision in entry["revisions"])
-    known["tokens"] = tuple(entry.get("tokens", ()))
-    return Model(**known)
+    fields = known(Model, entry)
+    fields["revisions"] = tuple(Revision(**known(Revision, revision)) for revision in entry["revisions"])
+    fields["tokens"] = tuple(entry.get("tokens", ()))
+    return Model(**fields)
 
 
 def _placement(entry: dict[str, Any]) -> Placement:
-    known = _known(Placement, entry)
-    known["state"] = State(entry["state"])
-    known["reason"] = Failure(entry["reason"]) if entry.get("reason") else None
-    return Placement(**known)
-
-
-def _known(kind: type, entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: entry[name] for name in kind.__dataclass_fields__ if name in entry}  # type: ignore[attr-defined]
+    fields = known(Placement, entry)
+    fields["state"] = State(entry["state"])
+    fields["reason"] = Failure(entry["reason"]) if entry.get("reason") else None
+    return Placement(**fields)

@@ -6,7 +6,8 @@ import pytest
 from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.serving import PROBE_TOKEN, Serving, digest
 from tools.minilm import MODEL_ID
-from workloads.inference.config import PROBE_TOKEN_HEADER, REVISION_HEADER, State, token_hash
+from workloads.edge.document import PROBE_TOKEN_HEADER, token_hash
+from workloads.inference.config import REVISION_HEADER, State
 
 BODY = {"inputs": "a"}
 

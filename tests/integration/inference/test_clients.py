@@ -11,7 +11,7 @@ from tests.integration.inference.conftest import minilm_model
 from tests.integration.parts.serving import Serving
 from tools.environments import environment
 from tools.minilm import MODEL_ID
-from workloads.inference.config import token_hash
+from workloads.edge.document import token_hash
 
 CLIENTS = ["client-hf-036", "client-hf-12", "client-hf-24"]
 PROGRAM = Path(__file__).parent / "client.py"

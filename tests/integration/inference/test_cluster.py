@@ -14,6 +14,7 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.load import under_load
 from tests.integration.parts.serving import PROBE_TOKEN, Server, Serving, revision
 from tools.minilm import MODEL_ID
+from workloads.edge.document import token_hash
 from workloads.inference.config import (
     CONFIG_KEY,
     CONFIG_MAP,
@@ -23,7 +24,6 @@ from workloads.inference.config import (
     Model,
     State,
     render,
-    token_hash,
 )
 
 PORT = 19201

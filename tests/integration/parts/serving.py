@@ -13,17 +13,8 @@ from tests.integration.parts.process import Process
 from tests.waiting import answers
 from tools.environments import environment
 from workloads.edge import servers
-from workloads.inference.config import (
-    PROBE_TOKEN_HEADER,
-    Config,
-    Model,
-    Placement,
-    Revision,
-    State,
-    parse_placements,
-    render,
-    token_hash,
-)
+from workloads.edge.document import PROBE_TOKEN_HEADER, token_hash
+from workloads.inference.config import Config, Model, Placement, Revision, State, parse_placements, render
 
 ROOT: Final = Path(__file__).parents[3]
 HOST: Final = "127.0.0.1"

@@ -8,6 +8,7 @@ from typing import Final
 from lightkube import AsyncClient
 
 from workloads.edge import cluster, logs
+from workloads.edge.document import ConfigError
 from workloads.edge.kept import Kept
 from workloads.edge.serve import serve
 from workloads.inference import config
@@ -48,7 +49,7 @@ def main() -> None:
     environment.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     environment.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     environment.setdefault("HF_HOME", str(arguments.state / "huggingface"))
-    kept = Kept(arguments.state / "config.json", config.parse, config.Config(), config.ConfigError)
+    kept = Kept(arguments.state / "config.json", config.parse, config.Config(), ConfigError)
     client = None if arguments.standalone else AsyncClient(namespace=arguments.namespace)
 
     async def token_of(model: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lightkube import AsyncClient
 
 from workloads.edge import cluster, logs, servers
+from workloads.edge.document import ConfigError
 from workloads.edge.kept import Kept
 from workloads.edge.serve import serve
 from workloads.inference import config
@@ -31,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     logs.setup()
-    kept = Kept(arguments.state / "config.json", config.parse, config.Config(), config.ConfigError)
+    kept = Kept(arguments.state / "config.json", config.parse, config.Config(), ConfigError)
     nobody: tuple[servers.Server, ...] = ()
     found = Kept(arguments.state / "servers.json", servers.parse, nobody, servers.ServersError)
     if arguments.standalone:

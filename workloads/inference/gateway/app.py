@@ -28,11 +28,11 @@ from starlette.routing import Route
 
 from workloads.edge import bodies, tokens
 from workloads.edge.background import background
+from workloads.edge.document import PROBE_TOKEN_HEADER
 from workloads.edge.errors import EngineFailed, EngineTimeout, InvalidRequest, NotFound, NotReady, Unauthorized
 from workloads.edge.kept import Kept
 from workloads.edge.requests import EXCEPTION_HANDLERS, RequestLog
 from workloads.inference.config import (
-    PROBE_TOKEN_HEADER,
     REVISION_ANSWER_HEADER,
     REVISION_HEADER,
     Config,

@@ -17,10 +17,11 @@ from tritonclient.grpc import InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+from workloads.edge.document import ConfigError
 from workloads.edge.errors import EngineFailed, EngineTimeout
 from workloads.edge.kept import Kept
 from workloads.edge.servers import Server
-from workloads.inference.config import AGENT_PORT_NAME, GRPC_PORT_NAME, ConfigError, Placement, State, parse_placements
+from workloads.inference.config import AGENT_PORT_NAME, GRPC_PORT_NAME, Placement, State, parse_placements
 
 POLL_SECONDS: Final = 20
 """How long an agent may hold an answer without news."""

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workloads.edge.document import ConfigError, NewerFormatError
 from workloads.inference.config import (
     FORMAT_VERSION,
     Config,
-    ConfigError,
     Failure,
     Model,
-    NewerFormatError,
     Placement,
     Revision,
     State,
