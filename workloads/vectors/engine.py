@@ -45,10 +45,12 @@ def configure(folder: Path, port: int) -> None:
     """Write `configs/milvus.yaml`, where the server looks for it."""
     from milvus import MilvusServerConfig  # noqa: PLC0415
 
-    config = MilvusServerConfig(data_dir=str(folder), proxy_port=port)
-    for name, value in SETTINGS.items():
+    config = MilvusServerConfig(data_dir=str(folder))
+    config.resolve_storage()
+    for name, value in {**SETTINGS, "proxy_port": port}.items():
         config.set(name, value)
-    config.resolve()
+    # Not its `resolve`: that tries to bind each port first, and fails for a minute after a server was killed.
+    config.write_config()
 
 
 def main() -> None:

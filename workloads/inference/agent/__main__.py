@@ -3,22 +3,17 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Final
 
 from lightkube import AsyncClient
 
-from workloads.edge import cluster, logs
+from workloads.edge import agent, cluster, logs
 from workloads.edge.document import ConfigError
 from workloads.edge.kept import Kept
 from workloads.edge.serve import serve
 from workloads.inference import config
-from workloads.inference.agent import app
 from workloads.inference.agent.loop import Agent
 from workloads.inference.agent.triton import Triton
 from workloads.inference.repository import Repository
-
-GRACE_SECONDS: Final = 1
-"""What is in flight at an agent's end is gateways that wait for news."""
 
 
 def main() -> None:
@@ -55,7 +50,7 @@ def main() -> None:
     async def token_of(model: str) -> str | None:
         return await cluster.read_secret(client, config.SOURCES_SECRET, model) if client else None
 
-    agent = Agent(
+    keeper = Agent(
         config=kept,
         repository=Repository(arguments.root),
         triton=Triton(arguments.triton),
@@ -67,7 +62,8 @@ def main() -> None:
         follow = cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer)
     else:
         follow = kept.follow_file()
-    serve(app.build(agent, follow), arguments.host, arguments.port, GRACE_SECONDS)
+    app = agent.build(keeper.placements, config.render_placements, keeper.run(), keeper.probe(), follow)
+    serve(app, arguments.host, arguments.port, agent.GRACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Final
 
 from workloads.edge.cluster import Unreachable
 from workloads.edge.kept import Kept
+from workloads.edge.published import Published
 from workloads.inference import sources
 from workloads.inference.agent import plan
 from workloads.inference.agent.plan import (
@@ -54,10 +54,7 @@ class Agent:
         """`token_of` gives a model's token for its source; it may raise Unreachable."""
         self._config, self._repository, self._triton = config, repository, triton
         self._claims, self._token_of, self._memory_limit = claims, token_of, memory_limit
-        self.placements: tuple[Placement, ...] = ()
-        self.etag = ""
-        """Another one for each other `placements`, over restarts too."""
-        self._published = asyncio.Condition()
+        self.placements: Published[tuple[Placement, ...]] = Published(())
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._models: dict[str, Model] = {}
@@ -88,7 +85,7 @@ class Agent:
                 self._begin(action)
             if actions:
                 continue  # what has begun shows in another look
-            await self._publish(placements)
+            await self.placements.publish(placements)
             try:
                 async with asyncio.timeout(PERIOD_SECONDS):
                     await self._wake.wait()
@@ -101,21 +98,6 @@ class Agent:
             await asyncio.sleep(PROBE_PERIOD_SECONDS)
             ready = {(model, version) for model, versions in (self._ready or {}).items() for version in versions}
             await asyncio.gather(*(self._probe(held) for held in ready if held[0] not in self._busy))
-
-    async def placements_after(self, etag: str, seconds: float) -> None:
-        """Wait until the placements are others than those of `etag`, for at most so long."""
-        try:
-            async with asyncio.timeout(seconds), self._published:
-                await self._published.wait_for(lambda: self.etag != etag)
-        except TimeoutError:
-            pass
-
-    async def _publish(self, placements: tuple[Placement, ...]) -> None:
-        if placements == self.placements and self.etag:
-            return
-        self.placements, self.etag = placements, f'"{secrets.token_hex(8)}"'
-        async with self._published:
-            self._published.notify_all()
 
     async def _observe(self, config: Config) -> Observed:
         try:

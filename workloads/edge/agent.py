@@ -1,0 +1,32 @@
+"""What an agent answers: its state, at once or as soon as it is another one, and that it lives."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from workloads.edge.background import background
+from workloads.edge.published import Published
+
+T = TypeVar("T")
+
+GRACE_SECONDS: Final = 1
+"""What is in flight at an agent's end is gateways that wait for news."""
+
+
+def build(placements: Published[T], render: Callable[[T], str], *work: Coroutine[Any, Any, None]) -> Starlette:
+    """The ASGI app; `work` runs as long as it serves."""
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with background(*work):
+            yield
+
+    return Starlette(routes=[placements.route("/state", render), Route("/healthz", healthz)], lifespan=lifespan)
