@@ -12,8 +12,8 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from homespun.api import inference
-from homespun.api.fields import GROUP, VERSION
+from homespun.api import inference, vectors
+from homespun.api.fields import GROUP, VERSION, rules
 
 Schema = dict[str, Any]
 FOLDER: Final = Path(__file__).parent / "crds"
@@ -41,6 +41,8 @@ class Kind:
     spec: type[BaseModel]
     status: type[BaseModel]
     columns: tuple[Column, ...]
+    rules: tuple[tuple[str, str], ...] = ()
+    """CEL rules on the whole object, with their messages."""
 
 
 def _ready(condition: str) -> str:
@@ -66,6 +68,25 @@ KINDS: Final = (
             Column("URL", ".status.url", priority=1),
         ),
     ),
+    Kind(
+        kind=vectors.KIND,
+        plural=vectors.PLURAL,
+        short_name="vc",
+        description="A collection of vectors in Milvus behind the Pinecone API.",
+        spec=vectors.VectorCollectionSpec,
+        status=vectors.VectorCollectionStatus,
+        columns=(
+            Column("Dimension", ".spec.vectors.dimension", "integer"),
+            Column("Metric", ".spec.vectors.metric"),
+            Column("Rows", ".status.rows", "integer"),
+            Column("State", ".status.state"),
+            Column("Ready", _ready("Ready")),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+            Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
+            Column("URL", ".status.url", priority=1),
+        ),
+        rules=vectors.RULES,
+    ),
 )
 
 
@@ -82,6 +103,7 @@ def definition(kind: Kind) -> dict[str, Any]:
             "spec": structural(kind.spec),
             "status": _without_defaults(structural(kind.status)),
         },
+        **(rules(*kind.rules) if kind.rules else {}),
     }
     version = {
         "name": VERSION,

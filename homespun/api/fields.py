@@ -1,6 +1,6 @@
 """What the specs and statuses of all kinds are made of."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -31,6 +31,20 @@ class SecretKey(Fields):
     """Key in it."""
 
 
+class AccessToken(Fields):
+    """One token that may use it."""
+
+    secret_ref: SecretKey
+    """Where the token stands."""
+
+
+class Access(Fields):
+    """Who may use it."""
+
+    tokens: tuple[AccessToken, ...] = Field(default=(), max_length=32)
+    """Whoever sends one of these. Empty: whoever reaches the gateway."""
+
+
 class Condition(Fields):
     """A condition by the Kubernetes API conventions."""
 
@@ -44,3 +58,17 @@ class Condition(Fields):
     """When the status last changed, RFC 3339."""
     observed_generation: int
     """The generation of the object that this condition speaks of."""
+
+
+def rules(*rules: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules with their messages, for a model's `json_schema_extra`."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
+
+
+def conditions(description: str) -> Any:
+    """The `conditions` of a status."""
+    return Field(
+        default=(),
+        description=description,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )

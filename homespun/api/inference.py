@@ -1,10 +1,10 @@
 """`InferenceModel`: a model served by Triton behind the Hugging Face API."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from homespun.api.fields import Condition, Fields, SecretKey
+from homespun.api.fields import Access, Condition, Fields, SecretKey, conditions, rules
 
 KIND: Final = "InferenceModel"
 PLURAL: Final = "inferencemodels"
@@ -12,15 +12,11 @@ PLURAL: Final = "inferencemodels"
 Task = Literal["feature-extraction", "sentence-similarity"]
 
 
-def _rules(*rules: tuple[str, str]) -> dict[str, Any]:
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
-
-
 class Source(Fields):
     """Where the weights come from."""
 
     model_config = ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 "!self.uri.startsWith('hf://') || (has(self.revision) && self.revision.matches('^[0-9a-f]{40}$'))",
                 "source.revision: expected the commit (40 hex digits) that an hf:// source is pinned to;"
@@ -77,20 +73,6 @@ class Probe(Fields):
 
     inputs: str = Field(default="hello", min_length=1, max_length=1024)
     """A sentence."""
-
-
-class AccessToken(Fields):
-    """One token that may use the model."""
-
-    secret_ref: SecretKey
-    """Where the token stands."""
-
-
-class Access(Fields):
-    """Who may use the model."""
-
-    tokens: tuple[AccessToken, ...] = Field(default=(), max_length=32)
-    """Whoever sends one of these as a bearer token. Empty: whoever reaches the gateway."""
 
 
 class InferenceModelSpec(Fields):
@@ -158,8 +140,6 @@ class InferenceModelStatus(Fields):
     revision: RevisionsStatus = RevisionsStatus()
     placements: tuple[PlacementStatus, ...] = ()
     last_failure: FailureStatus | None = None
-    conditions: tuple[Condition, ...] = Field(
-        default=(),
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    conditions: tuple[Condition, ...] = conditions(
+        "Accepted: the object makes sense. UpToDate: what answers is what is declared. Ready: a request was answered."
     )
-    """Accepted: the object makes sense. UpToDate: what answers is what is declared. Ready: a request was answered."""

@@ -16,7 +16,6 @@ from workloads.inference.config import (
 )
 
 PROBE_SECRET: Final = "inference-probe"
-PROBE_KEY: Final = "token"
 SERVER: Final = "inference-server"
 """Name of the Deployment, of its ServiceAccount (made with the platform) and of its app label."""
 LABELS: Final = {"app.kubernetes.io/name": SERVER}

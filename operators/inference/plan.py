@@ -18,22 +18,12 @@ from homespun.api.inference import (
     RevisionsStatus,
     RevisionStatus,
 )
+from operators import objects
 from operators.conditions import Finding
 from workloads.edge.document import NOBODY, token_hash
 from workloads.inference.config import Config, Model, Placement, Revision, State
 
-
-@dataclass(frozen=True)
-class Object:
-    """An `InferenceModel` as it was read."""
-
-    name: str
-    uid: str
-    generation: int
-    created: str
-    """creationTimestamp, RFC 3339."""
-    spec: InferenceModelSpec
-    status: InferenceModelStatus = field(default_factory=InferenceModelStatus)
+Object = objects.Object[InferenceModelSpec, InferenceModelStatus]
 
 
 @dataclass(frozen=True)

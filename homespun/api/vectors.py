@@ -1,0 +1,130 @@
+"""`VectorCollection`: vectors in Milvus behind the Pinecone API."""
+
+from typing import Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from homespun.api.fields import Access, Condition, Fields, conditions, rules
+
+KIND: Final = "VectorCollection"
+PLURAL: Final = "vectorcollections"
+RULES: Final = (
+    (
+        "self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$')",
+        "metadata.name: expected at most 45 lower-case letters, digits and dashes: it is the index's name in the API",
+    ),
+)
+ANEW: Final = "is built into the collection; to change it, declare another collection and fill that one"
+
+Metric = Literal["cosine", "dotproduct", "euclidean"]
+FieldType = Literal["string", "int", "float", "bool", "stringList"]
+
+
+class Vectors(Fields):
+    """What is stored."""
+
+    model_config = ConfigDict(json_schema_extra=rules(("self == oldSelf", f"vectors {ANEW}")))
+
+    dimension: int = Field(ge=2, le=20000)
+    """Numbers in a vector."""
+    metric: Metric = "cosine"
+    """What a score is: cosine, dotproduct, or euclidean (the squared distance; less is nearer)."""
+
+
+class MetadataField(Fields):
+    """A metadata field with a typed column of its own."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    type: FieldType
+
+
+class Metadata(Fields):
+    """What stands beside a vector."""
+
+    model_config = ConfigDict(json_schema_extra=rules(("self.fields == oldSelf.fields", f"metadata.fields {ANEW}")))
+
+    fields: tuple[MetadataField, ...] = Field(
+        default=(),
+        max_length=32,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    """Fields that are filtered by often: typed, indexed columns. All other fields are kept and filtered by too."""
+
+
+class IndexParams(Fields):
+    """How the graph is built (https://arxiv.org/abs/1603.09320)."""
+
+    model_config = ConfigDict(json_schema_extra=rules(("self == oldSelf", f"index.params {ANEW}")))
+
+    m: int = Field(default=16, ge=2, le=128, alias="M")
+    """Edges of a node: more find more and take more memory."""
+    ef_construction: int = Field(default=200, ge=8, le=2048)
+    """Candidates that are looked at for each new vector."""
+
+
+class IndexSearch(Fields):
+    """How the graph is searched."""
+
+    ef: int = Field(default=64, ge=1, le=16384)
+    """Candidates of a query: more find more and take longer."""
+    filtered_ef: int = Field(default=512, ge=1, le=16384)
+    """Candidates of a query with a filter, of which only some pass it."""
+
+
+class Index(Fields):
+    """How neighbours are found."""
+
+    type: Literal["HNSW"] = "HNSW"
+    params: IndexParams = IndexParams()
+    search: IndexSearch = IndexSearch()
+
+
+class Engine(Fields):
+    """Where the vectors are."""
+
+    model_config = ConfigDict(json_schema_extra=rules(("self == oldSelf", f"engine {ANEW}")))
+
+    address: str = Field(default="", max_length=256, pattern=r"^(https?://[\w.-]+(:[0-9]{1,5})?)?$")
+    """http://host:port of a Milvus that is there already; empty: one that Homespun runs in this namespace."""
+
+
+class VectorCollectionSpec(Fields):
+    """What ought to be kept and searched."""
+
+    vectors: Vectors
+    metadata: Metadata = Metadata()
+    index: Index = Index()
+    engine: Engine = Engine()
+    access: Access = Access()
+
+
+class GenerationStatus(Fields):
+    """What stands behind the served name."""
+
+    generation: int
+    collection: str
+    """Its name in Milvus."""
+
+
+class CollectionFailureStatus(Fields):
+    """The last thing that went wrong."""
+
+    reason: str
+    message: str
+
+
+class VectorCollectionStatus(Fields):
+    """What is served."""
+
+    observed_generation: int = 0
+    state: Literal["Pending", "Creating", "Loaded", "Failed"] = "Pending"
+    """Where the collection stands in its engine: Loaded as soon as it can answer."""
+    url: str = ""
+    """The index's host, for clients of the Pinecone API."""
+    rows: int = 0
+    """Vectors in it, in all namespaces."""
+    active: GenerationStatus | None = None
+    last_failure: CollectionFailureStatus | None = None
+    conditions: tuple[Condition, ...] = conditions(
+        "Accepted: the object makes sense. Ready: a write and a query were answered through the gateway."
+    )

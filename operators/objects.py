@@ -1,0 +1,43 @@
+"""Objects of our kinds as they are read."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from homespun.api.fields import API_VERSION
+from operators.children import Manifest
+
+S = TypeVar("S", bound=BaseModel)
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Object(Generic[S, T]):
+    """An object as it was read."""
+
+    name: str
+    uid: str
+    generation: int
+    created: str
+    """creationTimestamp, RFC 3339."""
+    spec: S
+    status: T
+
+
+def read(document: Any, spec: type[S], status: type[T]) -> Object[S, T]:
+    """One of lightkube's generic resources, typed."""
+    metadata = document.metadata
+    return Object(
+        name=metadata.name,
+        uid=metadata.uid,
+        generation=metadata.generation,
+        created=str(metadata.creationTimestamp),
+        spec=spec.model_validate(document["spec"]),
+        status=status.model_validate(document.get("status") or {}),
+    )
+
+
+def owner(item: Object[Any, Any], kind: str) -> Manifest:
+    """The reference by which a child is gone when its last owner is."""
+    return {"apiVersion": API_VERSION, "kind": kind, "name": item.name, "uid": item.uid}

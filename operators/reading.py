@@ -1,0 +1,82 @@
+"""What a reconcile reads, whatever its kind: the configuration that is followed now, declared Secrets, the gateway."""
+
+import base64
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from httpx2 import AsyncClient as HttpClient
+from httpx2 import HTTPError
+from lightkube import AsyncClient
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import ConfigMap, PersistentVolumeClaim, Secret
+
+from homespun.api.fields import SecretKey
+from workloads.edge.document import PROBE_TOKEN_HEADER, ConfigError
+
+T = TypeVar("T")
+Secrets = dict[tuple[str, str], str]
+"""Values by (name of the Secret, key)."""
+
+PROBE_KEY: Final = "token"
+
+log = logging.getLogger(__name__)
+
+
+async def configuration(
+    client: AsyncClient, namespace: str, name: str, key: str, parse: Callable[[str], T], empty: T
+) -> T:
+    """The configuration in a ConfigMap; `empty` where there is none, or none that can be read: it is written anew."""
+    try:
+        found = await client.get(ConfigMap, name, namespace=namespace)
+        return parse((found.data or {}).get(key, ""))
+    except ApiError as error:
+        if error.status.code != 404:
+            raise
+    except ConfigError as error:
+        log.warning("ConfigMap %s/%s: %s; it is written anew", namespace, name, error)
+    return empty
+
+
+async def secret(client: AsyncClient, namespace: str, name: str) -> dict[str, str]:
+    """The values of a Secret, {} if there is none."""
+    try:
+        found = await client.get(Secret, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code == 404:
+            return {}
+        raise
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
+
+
+async def declared_secrets(client: AsyncClient, namespace: str, refs: Iterable[SecretKey]) -> Secrets:
+    """Of the keys that objects refer to, those that exist."""
+    wanted = {(ref.name, ref.key) for ref in refs}
+    found: Secrets = {}
+    for name in sorted({name for name, _ in wanted}):
+        values = await secret(client, namespace, name)
+        found.update({(name, key): value for key, value in values.items() if (name, key) in wanted})
+    return found
+
+
+async def probe_token(client: AsyncClient, namespace: str, name: str) -> str:
+    """The operator's own token: made once, kept in a Secret of the namespace."""
+    return (await secret(client, namespace, name)).get(PROBE_KEY) or secrets.token_urlsafe(32)
+
+
+async def claims(client: AsyncClient, namespace: str) -> set[str]:
+    """The claims that there are."""
+    found = client.list(PersistentVolumeClaim, namespace=namespace)
+    return {str(one.metadata.name) async for one in found if one.metadata}
+
+
+async def placements(http: HttpClient, gateway: str, token: str, parse: Callable[[str], T]) -> T | None:
+    """What the agents report, through the gateway; None while it does not answer."""
+    try:
+        answer = await http.get(f"{gateway}/-/state", headers={PROBE_TOKEN_HEADER: token})
+        if answer.status_code == 200:
+            return parse(answer.text)
+    except (HTTPError, ConfigError) as error:
+        log.debug("gateway: %s", error)
+    return None
