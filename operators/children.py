@@ -1,6 +1,6 @@
 """What every child carries: whose it is, and of which kind of object."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 KIND_LABEL: Final = "homespun.dev/kind"
@@ -16,3 +16,15 @@ def child(manifest: Manifest, kind: str, owners: Iterable[Manifest]) -> Manifest
     metadata["labels"] = {**metadata.get("labels", {}), **MANAGED_BY, KIND_LABEL: kind}
     metadata["ownerReferences"] = list(owners)  # server-side apply takes away an owner that is no longer named
     return {**manifest, "metadata": metadata}
+
+
+def owned(manifests: Iterable[Manifest], kind: str, owners: Sequence[Manifest]) -> list[Manifest]:
+    """A kind's children. All go with the last object but the configuration: that one then says 'nothing', since to
+    those who follow it a deletion could as well be an accident."""
+    return [child(one, kind, () if one["kind"] == "ConfigMap" else owners) for one in manifests]
+
+
+def secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
+    """A Secret of the operator's own."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": dict(values)}

@@ -4,22 +4,28 @@ import argparse
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import kopf
 from httpx2 import AsyncClient as HttpClient
 from lightkube import AsyncClient
 
+from homespun.api import inference, vectors
 from homespun.api.fields import GROUP, VERSION
-from homespun.api.inference import KIND, PLURAL
 from operators.children import KIND_LABEL
-from operators.inference.handlers import Reconciler
-from operators.inference.manifests import Images
+from operators.inference.handlers import Reconciler as InferenceReconciler
+from operators.inference.manifests import Images as InferenceImages
 from operators.queue import Queue
+from operators.vectors.handlers import Reconciler as VectorsReconciler
+from operators.vectors.manifests import Images as VectorsImages
 
 WATCH_SECONDS: Final = 300
 """After so long a watch is begun anew: a connection that died in silence (a laptop that slept) is not waited on."""
 CHILDREN: Final = (("", "v1", "configmaps"), ("", "v1", "services"), ("apps", "v1", "deployments"))
+PLURALS: Final = {inference.KIND: inference.PLURAL, vectors.KIND: vectors.PLURAL}
+Key = tuple[str, str]
+"""(kind, namespace): what is reconciled together."""
 
 
 def main() -> int:
@@ -32,12 +38,32 @@ def main() -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    images = Images(triton=arguments.triton_image, serving=arguments.serving_image)
     async with HttpClient() as http:
         client = AsyncClient(namespace=arguments.namespace)
-        reconciler = Reconciler(client, http, arguments.gateway, arguments.url or arguments.gateway, images)
-        queue: Queue[str] = Queue(reconciler.reconcile)
-        queue.add(arguments.namespace)
+        reconcilers: dict[str, Callable[[str], Awaitable[float]]] = {
+            inference.KIND: InferenceReconciler(
+                client,
+                http,
+                arguments.inference_gateway,
+                arguments.inference_url or arguments.inference_gateway,
+                InferenceImages(triton=arguments.triton_image, serving=arguments.serving_image),
+            ).reconcile,
+            vectors.KIND: VectorsReconciler(
+                client,
+                http,
+                arguments.vectors_gateway,
+                arguments.vectors_url or arguments.vectors_gateway,
+                VectorsImages(milvus=arguments.milvus_image, vectors=arguments.vectors_image),
+            ).reconcile,
+        }
+
+        async def reconcile(key: Key) -> float:
+            kind, namespace = key
+            return await reconcilers[kind](namespace)
+
+        queue: Queue[Key] = Queue(reconcile)
+        for kind in reconcilers:
+            queue.add((kind, arguments.namespace))
         worker = asyncio.create_task(queue.run())
         try:
             await kopf.operator(  # until SIGTERM
@@ -51,21 +77,25 @@ async def _run(arguments: argparse.Namespace) -> None:
             worker.cancel()
 
 
-def handlers(queue: Queue[str]) -> kopf.OperatorRegistry:
-    """Whatever happens to an object, a child or a declared token: look at its namespace again."""
+def handlers(queue: Queue[Key]) -> kopf.OperatorRegistry:
+    """Whatever happens to an object, a child or a declared token: look at its kind in its namespace again."""
     registry = kopf.OperatorRegistry()
     # A pod's service account, or the kubeconfig of whoever runs it by hand: lightkube looks in the same order.
     kopf.on.login(registry=registry)(kopf.login_with_service_account)
     kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
 
-    async def changed(namespace: str | None, **_: Any) -> None:
-        if namespace:
-            queue.add(namespace)
+    def look_at(*kinds: str) -> Any:
+        async def changed(namespace: str | None, **_: Any) -> None:
+            for kind in kinds if namespace else ():
+                queue.add((kind, str(namespace)))
 
-    kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(changed)
-    for group, version, plural in CHILDREN:
-        kopf.on.event(group, version, plural, labels={KIND_LABEL: KIND}, registry=registry)(changed)
-    kopf.on.event("", "v1", "secrets", registry=registry)(changed)
+        return changed
+
+    for kind, plural in PLURALS.items():
+        kopf.on.event(GROUP, VERSION, plural, registry=registry)(look_at(kind))
+        for group, version, children in CHILDREN:
+            kopf.on.event(group, version, children, labels={KIND_LABEL: kind}, registry=registry)(look_at(kind))
+    kopf.on.event("", "v1", "secrets", registry=registry)(look_at(*PLURALS))
     return registry
 
 
@@ -87,10 +117,11 @@ def settings() -> kopf.OperatorSettings:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m operators.main", description="Homespun's operator.")
     parser.add_argument("--namespace", default="ml", help="where the users' objects are")
-    parser.add_argument("--gateway", required=True, metavar="URL", help="the inference gateway, from here")
-    parser.add_argument("--url", metavar="URL", help="the inference gateway, for clients (default: --gateway)")
-    parser.add_argument("--triton-image", required=True)
-    parser.add_argument("--serving-image", required=True)
+    for kind in ("inference", "vectors"):
+        parser.add_argument(f"--{kind}-gateway", required=True, metavar="URL", help="from here")
+        parser.add_argument(f"--{kind}-url", metavar="URL", help="the same for clients (default: from here)")
+    for image in ("triton", "serving", "milvus", "vectors"):
+        parser.add_argument(f"--{image}-image", required=True)
     parser.add_argument("--health-port", type=int, default=8080)
     return parser.parse_args()
 

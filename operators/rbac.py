@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from homespun.api import inference
+from homespun.api import inference, vectors
 from homespun.api.fields import GROUP
 from workloads.inference.config import CONFIG_MAP, SOURCES_SECRET
+from workloads.vectors.config import CONFIG_MAP as VECTORS
 
 API_VERSION: Final = "rbac.authorization.k8s.io/v1"
 
@@ -23,13 +24,13 @@ class Right:
 
 
 OPERATOR: Final = (
-    Right(GROUP, (inference.PLURAL,), ("list", "watch"), "follow what is declared"),
-    Right(GROUP, (f"{inference.PLURAL}/status",), ("patch",), "show what is observed"),
+    Right(GROUP, (inference.PLURAL, vectors.PLURAL), ("list", "watch"), "follow what is declared"),
+    Right(GROUP, (f"{inference.PLURAL}/status", f"{vectors.PLURAL}/status"), ("patch",), "show what is observed"),
     Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
     Right("", ("persistentvolumeclaims",), ("list",), "which claims the servers can mount"),
-    Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the inference servers are found"),
-    Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the inference servers"),
+    Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the servers are found"),
+    Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the servers"),
 )  # fmt: skip
 
 SERVER: Final = (
@@ -39,6 +40,11 @@ SERVER: Final = (
 GATEWAY: Final = (
     Right("", ("configmaps",), ("watch",), "the gateway follows its configuration", (CONFIG_MAP,)),
     Right("discovery.k8s.io", ("endpointslices",), ("list", "watch"), "and finds the servers"),
+)
+VECTORS_SERVER: Final = (Right("", ("configmaps",), ("watch",), "the agent follows its configuration", (VECTORS,)),)
+VECTORS_GATEWAY: Final = (
+    Right("", ("configmaps",), ("watch",), "the gateway follows its configuration", (VECTORS,)),
+    Right("discovery.k8s.io", ("endpointslices",), ("list", "watch"), "and finds the engine"),
 )
 PAGE: Final = (Right(GROUP, (inference.PLURAL,), ("list",), "the page shows the models"),)
 PAGE_CLUSTER: Final = (Right("", ("nodes",), ("list",), "and the machines"),)

@@ -15,7 +15,7 @@ from stacks.hosts import Host
 from stacks.machines.lab import LabMachine
 from stacks.machines.network import Network
 from stacks.platform.images import MachineImages, RegistryImages
-from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
+from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
 from stacks.settings import BASE, BaseSettings, GivenPlatform, LabPlatform, PlatformSettings
 from tools.images import build
 from tools.table import KUBERNETES_VERSION
@@ -23,7 +23,7 @@ from tools.table import KUBERNETES_VERSION
 MACHINE: Final = "m0"
 FIRST_ADDRESS: Final = 10
 """The first machine's place in the lab's network; below it is room for the box and what it may bring."""
-LAB_MODELS: Final = "5Gi"
+LAB_SIZE: Final = "5Gi"
 """What the models' volume says of its size: it is a folder, and may take what the machine has."""
 POD_PREFIX: Final = 24
 """Each machine gets a part of this size of the pods' range."""
@@ -89,6 +89,7 @@ def platform(settings: PlatformSettings, stack: str) -> None:
         opts=pulumi.ResourceOptions(providers=[provider], depends_on=[kept, *target.images]),
     )
     pulumi.export("gateway", target.platform.apply(lambda one: one.gateway_url))
+    pulumi.export("vectors", target.platform.apply(lambda one: one.vectors_url))
     pulumi.export("page", target.platform.apply(lambda one: one.page_url))
 
 
@@ -106,7 +107,7 @@ def _lab(settings: LabPlatform, stack: str) -> Target:
     references = build.references()
     images = MachineImages("images", base.require_output("connection"), cluster, references)
     described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
-        lambda found: _platform(settings, found[0], references, LocalVolume(found[1], state.MODELS))
+        lambda found: _platform(settings, found[0], references, LocalVolumes(found[1], state.VOLUMES))
     )
     return Target(kubeconfig, None, cluster, described, [images], gone_if_silent=True)
 
@@ -127,18 +128,18 @@ def _given(settings: GivenPlatform) -> Target:
 
 
 def _platform(
-    settings: PlatformSettings, address: str, references: dict[str, str], volume: LocalVolume | None
+    settings: PlatformSettings, address: str, references: dict[str, str], volumes: LocalVolumes | None
 ) -> Platform:
     return Platform(
         namespace=settings.namespace,
         address=address,
-        operator_image=references["operator"],
-        serving_image=references["serving"],
-        triton_image=references["triton"],
+        images=references,
         gateway_port=settings.gateway_port,
         page_port=settings.page_port,
-        models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_MODELS,
-        models_volume=volume,
+        vectors_port=settings.vectors_port,
+        models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        volumes=volumes,
     )
 
 

@@ -149,12 +149,16 @@ class _Platform(_Section):
     namespace: Annotated[str, BeforeValidator(_namespace)] = "ml"
     gateway_port: Annotated[int, BeforeValidator(_node_port)] = 30080
     page_port: Annotated[int, BeforeValidator(_node_port)] = 30081
+    vectors_port: Annotated[int, BeforeValidator(_node_port)] = 30082
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""
-        if self.gateway_port == self.page_port:
-            return [f"{PREFIX}pagePort: expected another port than gatewayPort, got {self.page_port}"]
-        return []
+        ports = {"gatewayPort": self.gateway_port, "pagePort": self.page_port, "vectorsPort": self.vectors_port}
+        return [
+            f"{PREFIX}{other}: expected another port than {one}, got {ports[other]}"
+            for one, other in combinations(ports, 2)
+            if ports[one] == ports[other]
+        ]
 
 
 class LabPlatform(_Platform):
@@ -182,6 +186,7 @@ class GivenPlatform(_Platform):
     """Where clients reach the cluster's node ports: a name or an address of one of its machines."""
     images: ImageSettings
     models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
+    vectors_size: Annotated[str, BeforeValidator(_quantity)] = "10Gi"
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""

@@ -35,7 +35,9 @@ class MetadataField(Fields):
     """A metadata field with a typed column of its own."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """As it stands in a record's metadata."""
     type: FieldType
+    """What a record may hold there; another value is refused."""
 
 
 class Metadata(Fields):
@@ -75,6 +77,7 @@ class Index(Fields):
     """How neighbours are found."""
 
     type: Literal["HNSW"] = "HNSW"
+    """HNSW: a graph of near neighbours, in memory."""
     params: IndexParams = IndexParams()
     search: IndexSearch = IndexSearch()
 

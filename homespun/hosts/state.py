@@ -34,6 +34,8 @@ VOLUMES: Final = "/var/lib/homespun-volumes"
 """Users' data. It outlives Homespun on a machine: nothing of ours ever removes it."""
 MODELS: Final = f"{VOLUMES}/models"
 """The folder behind the claim that models are copied into. Its mode is the kubelet's to set (fsGroup)."""
+VECTORS: Final = f"{VOLUMES}/vectors"
+"""The folder behind the claim that holds Milvus's data."""
 
 PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat")
 """What kubeadm and kube-proxy want from the distribution."""
@@ -141,7 +143,7 @@ def desired(
         packages=PACKAGES,
         modules=facts.loadable_modules,
         folders=(f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER),
-        volumes=(MODELS,) if role == "control-plane" else (),
+        volumes=(MODELS, VECTORS) if role == "control-plane" else (),
         files=tuple(files),
         units=(egress, containerd, kubelet),
         images=images,

@@ -11,8 +11,7 @@ from lightkube.resources.core_v1 import ConfigMap, Secret, Service
 
 from homespun.api.fields import GROUP, VERSION
 from homespun.api.inference import KIND, PLURAL, InferenceModelSpec, InferenceModelStatus
-from operators import apply, objects, reading, status
-from operators.children import Manifest, child
+from operators import apply, children, objects, reading, status
 from operators.inference import manifests, plan
 from operators.inference.probing import ask
 from operators.reading import PROBE_KEY
@@ -75,7 +74,7 @@ class Reconciler:
     async def _apply_children(self, namespace: str, observed: plan.Observed, config: Config, probe_token: str) -> None:
         there = await reading.claims(self.client, namespace)
         wanted = [
-            manifests.secret(namespace, manifests.PROBE_SECRET, {PROBE_KEY: probe_token}),
+            children.secret(namespace, manifests.PROBE_SECRET, {PROBE_KEY: probe_token}),
             manifests.sources_secret(namespace, plan.source_tokens(observed)),
             manifests.config_map(namespace, render(config)),
             manifests.service(namespace),
@@ -83,12 +82,9 @@ class Reconciler:
         ]
         await self._apply(namespace, wanted, observed.objects)
 
-    async def _apply(self, namespace: str, wanted: list[Manifest], items: tuple[plan.Object, ...]) -> None:
-        """Apply the children. All go with the last object but the configuration: that one then says 'no models',
-        since to those who follow it a deletion could as well be an accident."""
+    async def _apply(self, namespace: str, wanted: list[children.Manifest], items: tuple[plan.Object, ...]) -> None:
         owners = [objects.owner(item, KIND) for item in items]
-        owned = [child(manifest, KIND, () if manifest["kind"] == "ConfigMap" else owners) for manifest in wanted]
-        await apply.apply(self.client, owned)
+        await apply.apply(self.client, children.owned(wanted, KIND, owners))
         await apply.prune(self.client, namespace, KIND, CHILDREN, wanted)
 
     async def _probe(self, wanted: tuple[plan.Probe, ...], probe_token: str) -> None:

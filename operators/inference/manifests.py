@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operators import pods
+from operators import children, pods
 from operators.children import Manifest
 from workloads.inference.config import (
     AGENT_PORT_NAME,
@@ -37,15 +37,9 @@ def config_map(namespace: str, document: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {CONFIG_KEY: document}}
 
 
-def secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
-    """A Secret of the operator's own."""
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": dict(values)}
-
-
 def sources_secret(namespace: str, tokens: Mapping[str, str]) -> Manifest:
     """The hub's tokens, by model name, for the agents alone."""
-    return secret(namespace, SOURCES_SECRET, tokens)
+    return children.secret(namespace, SOURCES_SECRET, tokens)
 
 
 def service(namespace: str) -> Manifest:

@@ -1,6 +1,6 @@
 """What the platform stack puts on a cluster: pure builders, so that tests can read all of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,11 +8,14 @@ from homespun.api.crd import KINDS, definition
 from operators import pods, rbac
 from operators.children import Manifest
 from operators.inference.manifests import SERVER
+from operators.vectors.manifests import CLAIM as VECTORS
+from operators.vectors.manifests import SERVER as VECTORS_SERVER
 
 SYSTEM: Final = "homespun-system"
 """The platform's own namespace."""
 OPERATOR: Final = "homespun-operator"
 GATEWAY: Final = "inference-gateway"
+VECTORS_GATEWAY: Final = "vectors-gateway"
 PAGE: Final = "page"
 MODELS: Final = "models"
 """The claim that models are copied into."""
@@ -24,11 +27,12 @@ PREFIX: Final = "homespun-"
 
 
 @dataclass(frozen=True)
-class LocalVolume:
-    """A folder of a machine that holds the claim."""
+class LocalVolumes:
+    """Folders of a machine that hold the claims."""
 
     node: str
-    path: str
+    folder: str
+    """Each claim's is in it, by its name."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,25 @@ class Platform:
     """Where users' objects and their children are."""
     address: str
     """Where clients reach the cluster's node ports."""
-    operator_image: str
-    serving_image: str
-    triton_image: str
+    images: Mapping[str, str]
+    """References by name."""
     gateway_port: int = 30080
     page_port: int = 30081
+    vectors_port: int = 30082
     models_size: str = "5Gi"
-    models_volume: LocalVolume | None = None
-    """None: the cluster's own default storage class provides it."""
+    vectors_size: str = "10Gi"
+    volumes: LocalVolumes | None = None
+    """None: the cluster's own default storage class provides them."""
 
     @property
     def gateway_url(self) -> str:
-        """The gateway's address for clients."""
+        """The inference gateway's address for clients."""
         return f"http://{self.address}:{self.gateway_port}"
+
+    @property
+    def vectors_url(self) -> str:
+        """The vectors gateway's address for clients."""
+        return f"http://{self.address}:{self.vectors_port}"
 
     @property
     def page_url(self) -> str:
@@ -66,9 +76,11 @@ def manifests(platform: Platform) -> list[Manifest]:
         _namespace(SYSTEM),
         *(definition(kind) for kind in KINDS),
         *_rights(platform.namespace),
-        *_models(platform),
+        *_claim(MODELS, platform.models_size, platform),
+        *_claim(VECTORS, platform.vectors_size, platform),
         *_operator(platform),
         *_gateway(platform),
+        *_vectors_gateway(platform),
         *_page(platform),
     ]
 
@@ -91,6 +103,8 @@ def _rights(namespace: str) -> Iterable[Manifest]:
         (GATEWAY, SYSTEM, rbac.GATEWAY),
         (PAGE, SYSTEM, rbac.PAGE),
         (SERVER, namespace, rbac.SERVER),
+        (VECTORS_GATEWAY, SYSTEM, rbac.VECTORS_GATEWAY),
+        (VECTORS_SERVER, namespace, rbac.VECTORS_SERVER),
     ):
         yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": home}}
         yield rbac.role(_role(name), namespace, rights)
@@ -115,29 +129,29 @@ def _binding(kind: str, account: str, namespace: str | None, home: str) -> Manif
     }
 
 
-def _models(platform: Platform) -> Iterable[Manifest]:
-    """The claim `models`, and on a machine of ours the volume for it: a folder there."""
-    access, size = ["ReadWriteOnce"], {"storage": platform.models_size}
-    claim: Manifest = {"accessModes": access, "resources": {"requests": size}}
-    if platform.models_volume is not None:
+def _claim(name: str, size: str, platform: Platform) -> Iterable[Manifest]:
+    """A claim of users' data, and on a machine of ours the volume for it: a folder there."""
+    access, storage = ["ReadWriteOnce"], {"storage": size}
+    claim: Manifest = {"accessModes": access, "resources": {"requests": storage}}
+    if platform.volumes is not None:
         claim["storageClassName"] = ""
-        node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.models_volume.node]}
+        node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.volumes.node]}
         yield {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": f"{platform.namespace}-{MODELS}"},
+            "metadata": {"name": f"{platform.namespace}-{name}"},
             "spec": {
-                "capacity": size,
+                "capacity": storage,
                 "accessModes": access,
                 "persistentVolumeReclaimPolicy": "Retain",
                 "storageClassName": "",
                 # Binds at once and to nothing else; a volumeName in the claim would take seconds.
-                "claimRef": {"namespace": platform.namespace, "name": MODELS},
-                "local": {"path": platform.models_volume.path},
+                "claimRef": {"namespace": platform.namespace, "name": name},
+                "local": {"path": f"{platform.volumes.folder}/{name}"},
                 "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [node]}]}},
             },
         }
-    metadata = {"name": MODELS, "namespace": platform.namespace}
+    metadata = {"name": name, "namespace": platform.namespace}
     yield {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim}
 
 
@@ -145,15 +159,15 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
     command = [
         "python", "-m", "operators.main",
         f"--namespace={platform.namespace}",
-        f"--gateway=http://{GATEWAY}.{SYSTEM}.svc",
-        f"--url={platform.gateway_url}",
-        f"--triton-image={platform.triton_image}",
-        f"--serving-image={platform.serving_image}",
+        f"--inference-gateway=http://{GATEWAY}.{SYSTEM}.svc",
+        f"--inference-url={platform.gateway_url}",
+        f"--vectors-gateway=http://{VECTORS_GATEWAY}.{SYSTEM}.svc",
+        f"--vectors-url={platform.vectors_url}",
+        *(f"--{name}-image={platform.images[name]}" for name in ("triton", "serving", "milvus", "vectors")),
     ]  # fmt: skip
     yield _deployment(
         OPERATOR,
-        platform,
-        platform.operator_image,
+        platform.images["operator"],
         command,
         {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
         ready=None,  # nobody calls it
@@ -164,8 +178,15 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
 def _gateway(platform: Platform) -> Iterable[Manifest]:
     command = ["python", "-m", "workloads.inference.gateway", f"--namespace={platform.namespace}"]
     resources = {"requests": {"cpu": "100m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
-    yield _deployment(GATEWAY, platform, platform.serving_image, command, resources, ready="/readyz")
+    yield _deployment(GATEWAY, platform.images["serving"], command, resources, ready="/readyz")
     yield _service(GATEWAY, platform.gateway_port)
+
+
+def _vectors_gateway(platform: Platform) -> Iterable[Manifest]:
+    command = ["python", "-m", "workloads.vectors.gateway", f"--namespace={platform.namespace}"]
+    resources = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+    yield _deployment(VECTORS_GATEWAY, platform.images["vectors"], command, resources, ready="/readyz")
+    yield _service(VECTORS_GATEWAY, platform.vectors_port)
 
 
 def _page(platform: Platform) -> Iterable[Manifest]:
@@ -176,7 +197,7 @@ def _page(platform: Platform) -> Iterable[Manifest]:
         "--papers=/opt/homespun/examples/papers.jsonl",
     ]  # fmt: skip
     resources = {"requests": {"cpu": "25m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
-    yield _deployment(PAGE, platform, platform.serving_image, command, resources, ready="/healthz")
+    yield _deployment(PAGE, platform.images["serving"], command, resources, ready="/healthz")
     yield _service(PAGE, platform.page_port)
 
 
@@ -191,7 +212,6 @@ def _service(name: str, node_port: int) -> Manifest:
 
 def _deployment(
     name: str,
-    platform: Platform,
     image: str,
     command: list[str],
     resources: dict[str, Any],

@@ -40,9 +40,13 @@ class Recipe:
 
 RECIPES: Final = (
     Recipe("operator", "operator", ("homespun/**/*.py", "operators/**/*.py", "workloads/**/config.py",
-                                    "workloads/**/__init__.py")),
-    Recipe("serving", "serving", ("workloads/**/*.py", "workloads/pages/templates/*", "examples/*.jsonl")),
+                                    "workloads/edge/document.py", "workloads/**/__init__.py")),
+    Recipe("serving", "serving", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/inference/**/*.py",
+                                  "workloads/pages/**/*.py", "workloads/pages/templates/*", "examples/*.jsonl")),
     Recipe("triton", "triton", ("workloads/__init__.py", "workloads/inference/**/*.py")),
+    Recipe("vectors", "vectors", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/vectors/**/*.py")),
+    Recipe("milvus", "milvus", ("workloads/__init__.py", "workloads/vectors/__init__.py",
+                                "workloads/vectors/engine.py")),
 )  # fmt: skip
 
 

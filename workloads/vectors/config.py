@@ -21,6 +21,8 @@ SERVERS_SERVICE: Final = "vector-servers"
 """The headless Service whose EndpointSlices name the namespace's engine and its agent, with the ports below."""
 ENGINE_PORT_NAME: Final = "milvus"
 AGENT_PORT_NAME: Final = "agent"
+PROBE_NAMESPACE: Final = "__homespun_probe"
+"""Where the operator writes and queries; open to the probe token alone, and in no list or count."""
 
 
 @dataclass(frozen=True)
@@ -148,3 +150,8 @@ def _placement(entry: dict[str, Any]) -> Placement:
     fields["state"] = State(entry["state"])
     fields["reason"] = Failure(entry["reason"]) if entry.get("reason") else None
     return Placement(**fields)
+
+
+def generation_name(collection: str, number: int) -> str:
+    """What a generation of a collection is called in Milvus, whose names hold no dashes."""
+    return f"hs_{collection.replace('-', '_')}_g{number}"

@@ -20,6 +20,8 @@ of one key over all partitions, and a query of that key then misses most of them
 import zlib
 from typing import Any, Final
 
+from workloads.vectors.config import generation_name
+
 PREFIX: Final = "hs_"
 REGISTRY: Final = f"{PREFIX}namespaces"
 DEFAULT_NAMESPACE: Final = "__default__"
@@ -51,7 +53,7 @@ def alias(collection: str) -> str:
 
 def generation(collection: str, number: int = 1) -> str:
     """The name of a generation."""
-    return f"{alias(collection)}_g{number}"
+    return generation_name(collection, number)
 
 
 def column(field: str) -> str:

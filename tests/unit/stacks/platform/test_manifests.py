@@ -5,16 +5,14 @@ from dataclasses import replace
 import pytest
 
 from operators.children import Manifest
-from stacks.platform.manifests import LocalVolume, Platform, manifests, outlives
+from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
 from tests.policy import violations
 
 PLATFORM = Platform(
     namespace="ml",
     address="198.51.100.2",
-    operator_image="localhost/homespun-operator:1",
-    serving_image="localhost/homespun-serving:2",
-    triton_image="localhost/homespun-triton:3",
-    models_volume=LocalVolume("m0", "/var/lib/homespun/volumes/models"),
+    images={name: f"localhost/homespun-{name}:1" for name in ("operator", "serving", "triton", "vectors", "milvus")},
+    volumes=LocalVolumes("m0", "/var/lib/homespun-volumes"),
 )
 
 
@@ -37,11 +35,11 @@ def test_every_service_account_that_a_pod_names_is_made() -> None:
 def test_a_machine_of_ours_holds_the_models_in_a_folder_that_only_their_claim_can_have() -> None:
     volume = next(manifest for manifest in manifests(PLATFORM) if manifest["kind"] == "PersistentVolume")
     assert volume["spec"]["claimRef"] == {"namespace": "ml", "name": "models"}
-    assert volume["spec"]["local"]["path"] == "/var/lib/homespun/volumes/models"
+    assert volume["spec"]["local"]["path"] == "/var/lib/homespun-volumes/models"
 
 
 def test_a_given_cluster_provides_the_models_volume_itself() -> None:
-    rendered = manifests(replace(PLATFORM, models_volume=None))
+    rendered = manifests(replace(PLATFORM, volumes=None))
     assert "PersistentVolume/ml-models" not in names(rendered)
     claim = next(manifest for manifest in rendered if manifest["kind"] == "PersistentVolumeClaim")
     assert "storageClassName" not in claim["spec"]
@@ -64,6 +62,9 @@ def test_what_users_objects_and_data_hang_on_outlives_the_platform() -> None:
     assert kept == {
         "Namespace/ml",
         "CustomResourceDefinition/inferencemodels.homespun.dev",
+        "CustomResourceDefinition/vectorcollections.homespun.dev",
         "PersistentVolume/ml-models",
         "PersistentVolumeClaim/models",
+        "PersistentVolume/ml-vectors",
+        "PersistentVolumeClaim/vectors",
     }

@@ -1,0 +1,1 @@
+"""`VectorCollection`s: what ought to be, and making it so."""
