@@ -17,9 +17,17 @@ GOOD: dict[str, Any] = {
 }
 
 
-def refusal(cluster: Cluster, **spec: Any) -> str:
+COLLECTION: dict[str, Any] = {
+    "apiVersion": "homespun.dev/v1alpha1",
+    "kind": "VectorCollection",
+    "metadata": {"name": "admission"},
+    "spec": {"vectors": {"dimension": 384}},
+}
+
+
+def refusal(cluster: Cluster, good: dict[str, Any] = GOOD, **spec: Any) -> str:
     """What kubectl says of an object with these fields; '' if the API server would take it."""
-    document = {**GOOD, "spec": {**GOOD["spec"], **spec}}
+    document = {**good, "spec": {**good["spec"], **spec}}
     ran = subprocess.run(
         [*cluster.kubectl_command, "-n", NAMESPACE, "apply", "--dry-run=server", "-f", "-"],
         input=yaml.safe_dump(document),
@@ -61,3 +69,53 @@ class TestAnInferenceModel:
     )
     def test_that_makes_no_sense_is_refused(self, cluster: Cluster, spec: dict[str, Any], told: str) -> None:
         assert told in refusal(cluster, **spec)
+
+
+@pytest.mark.usefixtures("namespace")
+class TestAVectorCollection:
+    def test_with_a_dimension_is_taken_and_gets_its_defaults(self, cluster: Cluster) -> None:
+        document = yaml.safe_dump(COLLECTION)
+        got = cluster.kubectl("-n", NAMESPACE, "apply", "--dry-run=server", "-o", "yaml", "-f", "-", input=document)
+        spec = yaml.safe_load(got)["spec"]
+        assert spec["vectors"] == {"dimension": 384, "metric": "cosine"}
+        assert spec["index"]["params"] == {"M": 16, "efConstruction": 200}
+
+    @pytest.mark.parametrize(
+        ("spec", "told"),
+        [
+            ({"vectors": {"dimension": 0}}, "spec.vectors.dimension"),
+            ({"vectors": {"dimension": 384, "metric": "manhattan"}}, 'supported values: "cosine"'),
+            ({"vectors": {}}, "spec.vectors.dimension: Required value"),
+            ({"metadata": {"fields": [{"name": "year", "type": "date"}]}}, "spec.metadata.fields[0].type"),
+            ({"metadata": {"fields": [{"name": "a.b", "type": "int"}]}}, "spec.metadata.fields[0].name"),
+            ({"metadata": {"fields": [{"name": "a", "type": "int"}] * 2}}, "Duplicate value"),
+            ({"engine": {"address": "milvus"}}, "spec.engine.address"),
+            ({"index": {"params": {"M": 1}}}, "spec.index.params.M"),
+            ({"dimension": 3}, 'unknown field "spec.dimension"'),
+        ],
+        ids=lambda value: "" if isinstance(value, str) else str(value),
+    )
+    def test_that_makes_no_sense_is_refused(self, cluster: Cluster, spec: dict[str, Any], told: str) -> None:
+        assert told in refusal(cluster, COLLECTION, **spec)
+
+    def test_whose_name_can_be_no_index_is_refused(self, cluster: Cluster) -> None:
+        named = {**COLLECTION, "metadata": {"name": "my.papers"}}
+        assert "metadata.name: expected at most 45" in refusal(cluster, named)
+
+    @pytest.mark.parametrize(
+        ("spec", "told"),
+        [
+            ({"vectors": {"dimension": 768}}, "vectors is built into the collection"),
+            ({"metadata": {"fields": [{"name": "year", "type": "int"}]}}, "metadata.fields is built into"),
+            ({"index": {"params": {"M": 32}}}, "index.params is built into"),
+            ({"engine": {"address": "http://elsewhere:19530"}}, "engine is built into"),
+        ],
+        ids=lambda value: "" if isinstance(value, str) else str(value),
+    )
+    def test_that_is_built_is_not_changed(self, cluster: Cluster, spec: dict[str, Any], told: str) -> None:
+        cluster.kubectl("-n", NAMESPACE, "apply", "-f", "-", input=yaml.safe_dump(COLLECTION))
+        try:
+            assert told in refusal(cluster, COLLECTION, **spec)
+            assert refusal(cluster, COLLECTION, index={"search": {"ef": 100}}) == ""
+        finally:
+            cluster.kubectl("-n", NAMESPACE, "delete", "vc", "admission")

@@ -13,6 +13,8 @@ SUBJECTS: Final = {
     "operator": rbac.OPERATOR,
     "inference-server": rbac.SERVER,
     "gateway": rbac.GATEWAY,
+    "vector-server": rbac.VECTORS_SERVER,
+    "vectors-gateway": rbac.VECTORS_GATEWAY,
     "page": rbac.PAGE,
 }
 """Users by client certificate, each with the rights of the table and no more."""

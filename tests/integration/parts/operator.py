@@ -10,6 +10,7 @@ from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.process import Process
 
 GATEWAY: Final = "http://127.0.0.1:18180"
+VECTORS_GATEWAY: Final = "http://127.0.0.1:18182"
 HEALTH_PORT: Final = 18090
 TRITON_IMAGE: Final = "localhost/homespun-triton:1"
 SERVING_IMAGE: Final = "localhost/homespun-serving:1"
@@ -20,9 +21,12 @@ def start(cluster: Cluster, folder: Path, health_port: int = HEALTH_PORT) -> Pro
     command = [
         sys.executable, "-m", "operators.main",
         f"--namespace={NAMESPACE}",
-        f"--gateway={GATEWAY}",
+        f"--inference-gateway={GATEWAY}",
+        f"--vectors-gateway={VECTORS_GATEWAY}",
         f"--triton-image={TRITON_IMAGE}",
         f"--serving-image={SERVING_IMAGE}",
+        "--milvus-image=localhost/homespun-milvus:1",
+        "--vectors-image=localhost/homespun-vectors:1",
         f"--health-port={health_port}",
     ]  # fmt: skip
     return Process(command, folder / "operator.log", {**os.environ, "KUBECONFIG": str(kubeconfig)})
