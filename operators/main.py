@@ -11,19 +11,31 @@ import kopf
 from httpx2 import AsyncClient as HttpClient
 from lightkube import AsyncClient
 
-from homespun.api import inference, vectors
+from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP, VERSION
 from operators.children import KIND_LABEL
 from operators.inference.handlers import Reconciler as InferenceReconciler
 from operators.inference.manifests import Images as InferenceImages
 from operators.queue import Queue
+from operators.training.handlers import Reconciler as TrainingReconciler
 from operators.vectors.handlers import Reconciler as VectorsReconciler
 from operators.vectors.manifests import Images as VectorsImages
 
 WATCH_SECONDS: Final = 300
 """After so long a watch is begun anew: a connection that died in silence (a laptop that slept) is not waited on."""
-CHILDREN: Final = (("", "v1", "configmaps"), ("", "v1", "services"), ("apps", "v1", "deployments"))
-PLURALS: Final = {inference.KIND: inference.PLURAL, vectors.KIND: vectors.PLURAL}
+CHILDREN: Final = (
+    ("", "v1", "configmaps"),
+    ("", "v1", "services"),
+    ("apps", "v1", "deployments"),
+    ("jobset.x-k8s.io", "v1alpha2", "jobsets"),
+)
+PLURALS: Final = {
+    inference.KIND: inference.PLURAL,
+    vectors.KIND: vectors.PLURAL,
+    training.KIND: training.PLURAL,
+}
+SECRETS_OF: Final = (inference.KIND, vectors.KIND)
+"""Kinds that refer to Secrets."""
 Key = tuple[str, str]
 """(kind, namespace): what is reconciled together."""
 
@@ -55,6 +67,7 @@ async def _run(arguments: argparse.Namespace) -> None:
                 arguments.vectors_url or arguments.vectors_gateway,
                 VectorsImages(milvus=arguments.milvus_image, vectors=arguments.vectors_image),
             ).reconcile,
+            training.KIND: TrainingReconciler(client, arguments.training_image).reconcile,
         }
 
         async def reconcile(key: Key) -> float:
@@ -95,7 +108,7 @@ def handlers(queue: Queue[Key]) -> kopf.OperatorRegistry:
         kopf.on.event(GROUP, VERSION, plural, registry=registry)(look_at(kind))
         for group, version, children in CHILDREN:
             kopf.on.event(group, version, children, labels={KIND_LABEL: kind}, registry=registry)(look_at(kind))
-    kopf.on.event("", "v1", "secrets", registry=registry)(look_at(*PLURALS))
+    kopf.on.event("", "v1", "secrets", registry=registry)(look_at(*SECRETS_OF))
     return registry
 
 
@@ -120,7 +133,7 @@ def _arguments() -> argparse.Namespace:
     for kind in ("inference", "vectors"):
         parser.add_argument(f"--{kind}-gateway", required=True, metavar="URL", help="from here")
         parser.add_argument(f"--{kind}-url", metavar="URL", help="the same for clients (default: from here)")
-    for image in ("triton", "serving", "milvus", "vectors"):
+    for image in ("triton", "serving", "milvus", "vectors", "training"):
         parser.add_argument(f"--{image}-image", required=True)
     parser.add_argument("--health-port", type=int, default=8080)
     return parser.parse_args()

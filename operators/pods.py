@@ -25,3 +25,8 @@ HOME: Final[dict[str, Any]] = {"name": "HOME", "value": "/tmp"}
 """Libraries that insist on a home find the one place that can be written to."""
 ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 """The next pod is ready before the present one goes."""
+
+
+def volume(claim: str) -> str:
+    """A volume's name is a label (at most 63, no dots); a claim's may hold dots."""
+    return f"claim-{claim.replace('.', '-')}"[:63].rstrip("-")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from homespun.api import inference, vectors
+from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP
 from workloads.inference.config import CONFIG_MAP, SOURCES_SECRET
 from workloads.vectors.config import CONFIG_MAP as VECTORS
@@ -23,14 +23,18 @@ class Right:
     """Only the objects of these names; empty: all. A watch then needs a field selector on the name."""
 
 
+PLURALS: Final = (inference.PLURAL, vectors.PLURAL, training.PLURAL)
 OPERATOR: Final = (
-    Right(GROUP, (inference.PLURAL, vectors.PLURAL), ("list", "watch"), "follow what is declared"),
-    Right(GROUP, (f"{inference.PLURAL}/status", f"{vectors.PLURAL}/status"), ("patch",), "show what is observed"),
+    Right(GROUP, PLURALS, ("list", "watch"), "follow what is declared"),
+    Right(GROUP, tuple(f"{plural}/status" for plural in PLURALS), ("patch",), "show what is observed"),
     Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
-    Right("", ("persistentvolumeclaims",), ("list",), "which claims the servers can mount"),
+    Right("", ("persistentvolumeclaims",), ("list",), "which claims the pods can mount"),
+    Right("", ("pods",), ("list",), "why a worker does not start"),
+    Right("", ("pods/log",), ("get",), "how far it is"),
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the servers"),
+    Right("jobset.x-k8s.io", ("jobsets",), ("get", "list", "watch", "create", "patch", "delete"), "the workers"),
 )  # fmt: skip
 
 SERVER: Final = (

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from homespun.api import inference, vectors
+from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP, VERSION, rules
 
 Schema = dict[str, Any]
@@ -86,6 +86,26 @@ KINDS: Final = (
             Column("URL", ".status.url", priority=1),
         ),
         rules=vectors.RULES,
+    ),
+    Kind(
+        kind=training.KIND,
+        plural=training.PLURAL,
+        short_name="tj",
+        description="Distributed PyTorch: a model that Homespun brings, or anybody's own program.",
+        spec=training.TrainingJobSpec,
+        status=training.TrainingJobStatus,
+        columns=(
+            Column("State", ".status.state"),
+            Column("Step", ".status.step", "integer"),
+            Column("Of", ".status.steps", "integer"),
+            Column("Loss", ".status.loss"),
+            Column("Tokens/s", ".status.tokensPerSecond", "integer"),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+            Column("Checkpoint", ".status.checkpoint.step", "integer", priority=1),
+            Column("Recoveries", ".status.recoveries", "integer", priority=1),
+            Column("Reason", '.status.conditions[?(@.type=="Running")].reason', priority=1),
+        ),
+        rules=training.RULES,
     ),
 )
 

@@ -71,7 +71,7 @@ def deployment(namespace: str, images: Images, claims: tuple[str, ...]) -> Manif
             {"name": "repository", "emptyDir": {}},
             pods.TMP,
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
-            *({"name": _volume(claim), "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+            *({"name": pods.volume(claim), "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
               for claim in claims),
         ],
     }  # fmt: skip
@@ -125,11 +125,6 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "repository", "mountPath": "/repository"},
             pods.TMP_MOUNT,
-            *({"name": _volume(claim), "mountPath": f"/claims/{claim}", "readOnly": True} for claim in claims),
+            *({"name": pods.volume(claim), "mountPath": f"/claims/{claim}", "readOnly": True} for claim in claims),
         ],
     }  # fmt: skip
-
-
-def _volume(claim: str) -> str:
-    """A volume's name is a label (at most 63, no dots); a claim's may hold dots."""
-    return f"claim-{claim.replace('.', '-')}"[:63].rstrip("-")

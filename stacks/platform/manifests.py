@@ -163,7 +163,7 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
         f"--inference-url={platform.gateway_url}",
         f"--vectors-gateway=http://{VECTORS_GATEWAY}.{SYSTEM}.svc",
         f"--vectors-url={platform.vectors_url}",
-        *(f"--{name}-image={platform.images[name]}" for name in ("triton", "serving", "milvus", "vectors")),
+        *(f"--{name}-image={platform.images[name]}" for name in ("triton", "serving", "milvus", "vectors", "training")),
     ]  # fmt: skip
     yield _deployment(
         OPERATOR,

@@ -1,0 +1,1 @@
+"""`TrainingJob`s: what ought to run, and making it so."""

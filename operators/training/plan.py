@@ -1,0 +1,234 @@
+"""What ought to run, and how far it is. Pure: no I/O, no clock."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from homespun.api.training import CheckpointStatus, CurvePoint, TrainingJobSpec, TrainingJobStatus
+from operators import objects
+from operators.conditions import Finding
+from workloads.training.config import (
+    Checkpoints,
+    Data,
+    Family,
+    Job,
+    Model,
+    Optimizer,
+    Progress,
+    Schedule,
+    Shape,
+    State,
+    Strategy,
+)
+
+Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
+
+CLAIM: str = "training"
+"""The claim that comes with the platform, for data and checkpoints."""
+CLAIMS: str = "/claims"
+"""Where workers see claims, by name."""
+CURVE_POINTS: int = 64
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job's JobSet as it was read."""
+
+    suspended: bool = False
+    completed: bool = False
+    failed: str = ""
+    """Why it failed for good, '' if it has not."""
+    waiting: str = ""
+    """Why a worker can't start, as its pod says."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a decision about one job rests on."""
+
+    claims: frozenset[str]
+    """The claims that there are."""
+    run: Run | None = None
+    """None: there is no JobSet."""
+    told: tuple[Progress, ...] = ()
+    """What the first worker printed last, in its order."""
+
+
+def claims_of(spec: TrainingJobSpec, name: str) -> tuple[str, ...]:
+    """The claims that workers mount, sorted."""
+    uris = [output_uri(spec, name)]
+    if spec.data:
+        uris += [spec.data.uri, spec.data.tokenizer]
+    if spec.model and spec.model.init:
+        uris.append(spec.model.init.uri)
+    return tuple(sorted({uri.removeprefix("pvc://").split("/")[0] for uri in uris if uri}))
+
+
+def output_uri(spec: TrainingJobSpec, name: str) -> str:
+    """Where checkpoints go."""
+    return spec.checkpoint.uri or f"pvc://{CLAIM}/{name}"
+
+
+def path_of(uri: str) -> str:
+    """Where workers see a `pvc://` URI; '' stays ''."""
+    return f"{CLAIMS}/{uri.removeprefix('pvc://')}" if uri else ""
+
+
+def job_of(item: Object) -> Job | None:
+    """What the trainer is told; None for anybody's own program."""
+    spec = item.spec
+    if not (spec.model and spec.data and spec.objective):
+        return None
+    shape = spec.model.shape
+    return Job(
+        name=item.name,
+        model=Model(
+            family=Family(spec.model.family),
+            size=spec.model.size or "",
+            shape=Shape(shape.layers, shape.heads, shape.width, shape.context, shape.vocabulary) if shape else None,
+            init=path_of(spec.model.init.uri) if spec.model.init else "",
+        ),
+        data=Data(path_of(spec.data.uri), spec.data.seq_len, path_of(spec.data.tokenizer)),
+        checkpoints=Checkpoints(
+            path_of(output_uri(spec, item.name)), spec.checkpoint.every_steps, spec.checkpoint.keep
+        ),
+        steps=spec.objective.steps,
+        global_batch_tokens=spec.objective.global_batch_tokens,
+        optimizer=Optimizer(
+            learning_rate=float(spec.optimizer.lr),
+            schedule=Schedule(spec.optimizer.schedule),
+            warmup_steps=spec.optimizer.warmup_steps,
+        ),
+        strategy=Strategy(spec.parallelism.strategy),
+        seed=spec.seed,
+    )
+
+
+def overdue(item: Object, now: datetime) -> bool:
+    """Whether its deadline has passed."""
+    seconds = item.spec.deadline_seconds
+    if seconds is None or not item.status.started:
+        return False
+    return (now - datetime.fromisoformat(item.status.started)).total_seconds() > seconds
+
+
+def suspended(item: Object, observed: Observed, now: datetime) -> bool:
+    """Whether its workers ought to be away, and its checkpoints to stay."""
+    return item.spec.suspend or overdue(item, now) or _invalid(observed) is not None
+
+
+def refusal(item: Object, observed: Observed) -> Finding | None:
+    """What keeps it from being run as it is declared."""
+    if missing := [name for name in claims_of(item.spec, item.name) if name not in observed.claims]:
+        return Finding(
+            "Accepted",
+            "False",
+            "ClaimNotFound",
+            f"expected the claim {missing[0]} in this namespace (`kubectl get pvc`), found none",
+        )
+    return None
+
+
+def status(item: Object, observed: Observed, now: datetime) -> tuple[TrainingJobStatus, list[Finding]]:
+    """The status to show, but for its conditions, and the findings that make those."""
+    refused = refusal(item, observed)
+    accepted = refused or Finding("Accepted", "True", "Valid")
+    before, last = item.status, observed.told[-1] if observed.told else None
+    state, running, succeeded = _standing(item, observed, now, refused)
+    shown = before.model_copy(
+        update={
+            "observed_generation": item.generation,
+            "state": state,
+            "steps": item.spec.objective.steps if item.spec.objective else before.steps,
+            "output": output_uri(item.spec, item.name),
+            "started": before.started or ("" if refused or item.spec.suspend else _stamp(now)),
+            "remaining_seconds": None if state != "Running" else before.remaining_seconds,
+            "message": "",
+        }
+    )
+    return (_told(shown, observed.told) if last else shown), [accepted, running, succeeded]
+
+
+def progressing(state: str) -> bool:
+    """Whether another look, soon, will find it further."""
+    return state in ("Pending", "Starting", "Running")
+
+
+def thin(points: Iterable[CurvePoint], most: int = CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """At most so many of a curve's points, evenly spread over its steps; the first and the last stay."""
+    by_step = {point.step: point for point in points}
+    steps = sorted(by_step)
+    if len(steps) <= most:
+        return tuple(by_step[step] for step in steps)
+    first, last = steps[0], steps[-1]
+    chosen = {steps[0], steps[-1]}
+    nearest = 0
+    for number in range(1, most - 1):
+        target = first + (last - first) * number / (most - 1)
+        while nearest + 1 < len(steps) and abs(steps[nearest + 1] - target) <= abs(steps[nearest] - target):
+            nearest += 1
+        chosen.add(steps[nearest])
+    return tuple(by_step[step] for step in sorted(chosen))
+
+
+def _standing(item: Object, observed: Observed, now: datetime, refused: Finding | None) -> tuple[str, Finding, Finding]:
+    """State, and the findings for Running and Succeeded."""
+
+    def ended(reason: str, message: str) -> tuple[str, Finding, Finding]:
+        return "Failed", Finding("Running", "False", reason), Finding("Succeeded", "False", reason, message)
+
+    def waiting(state: str, reason: str, message: str) -> tuple[str, Finding, Finding]:
+        return state, Finding("Running", "False", reason, message), Finding("Succeeded", "False", "NotYet")
+
+    run, told = observed.run, observed.told
+    if run and run.completed:
+        return "Succeeded", Finding("Running", "False", "Done"), Finding("Succeeded", "True", "Done")
+    if (wrong := _invalid(observed)) is not None:
+        return ended("InvalidJob", wrong)
+    if run and run.failed:
+        return ended("WorkersFailed", f"{run.failed}; see `kubectl logs -l jobset.sigs.k8s.io/jobset-name={item.name}`")
+    if overdue(item, now):
+        return ended("DeadlineExceeded", f"it had {item.spec.deadline}; a later deadline lets it go on")
+    if refused:
+        return waiting("Pending", refused.reason, refused.message)
+    if item.spec.suspend:
+        return waiting("Suspended", "Suspended", "spec.suspend: false lets it go on from the newest checkpoint")
+    if run is None:
+        return waiting("Pending", "Pending", "its workers are asked for")
+    if any(one.step for one in told) and told[-1].state is State.TRAINING:
+        return "Running", Finding("Running", "True", "Training"), Finding("Succeeded", "False", "NotYet")
+    return waiting("Starting", "Starting", run.waiting or "its workers start")
+
+
+def _invalid(observed: Observed) -> str | None:
+    last = observed.told[-1] if observed.told else None
+    return last.message if last and last.state is State.INVALID else None
+
+
+def _told(shown: TrainingJobStatus, told: tuple[Progress, ...]) -> TrainingJobStatus:
+    """With what the trainer says of itself."""
+    last = told[-1]
+    resumed = min((one.step for one in told), default=0)
+    curve = [point for point in shown.curve if point.step < resumed]
+    curve += [CurvePoint(step=one.step, loss=f"{one.loss:.4f}") for one in told if one.loss is not None and one.step]
+    update: Mapping[str, object] = {
+        "step": last.step,
+        "steps": last.steps or shown.steps,
+        "loss": f"{last.loss:.4f}" if last.loss is not None else shown.loss,
+        "tokens_per_second": round(last.tokens_per_second),
+        "remaining_seconds": None if last.remaining_seconds is None else round(last.remaining_seconds),
+        "checkpoint": CheckpointStatus(step=last.checkpoint.step, digest=last.checkpoint.digest)
+        if last.checkpoint
+        else shown.checkpoint,
+        "recoveries": last.recoveries,
+        "rejected_checkpoints": last.rejected,
+        "strategy": str(last.strategy),
+        "parameters": last.parameters,
+        "curve": thin(curve),
+        "message": last.message,
+    }
+    return shown.model_copy(update=dict(update))
+
+
+def _stamp(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
