@@ -207,9 +207,9 @@ def parse(text: str) -> Job:
                 "strategy": Strategy(document.get("strategy", Strategy.AUTO)),
             }
         )
+        _check(job)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"not a training job: {type(error).__name__}: {error}") from error
-    _check(job)
     return job
 
 
@@ -247,6 +247,8 @@ def _check(job: Job) -> None:
         "checkpoints.keep": job.checkpoints.keep,
         "optimizer.learning_rate": job.optimizer.learning_rate,
     }
+    if job.model.shape:
+        positive |= {f"model.shape.{name}": value for name, value in asdict(job.model.shape).items()}
     for place, value in positive.items():
         if not value > 0:
             raise ConfigError(f"{place}: expected > 0, got {value}")
@@ -259,7 +261,7 @@ def _check(job: Job) -> None:
         raise ConfigError(f"optimizer.warmup_steps: expected < steps {job.steps}, got {job.optimizer.warmup_steps}")
     if not (job.model.size or job.model.shape or job.model.init):
         raise ConfigError("model: expected size, shape or init, got none of them")
-    if job.model.shape and (job.model.shape.heads < 1 or job.model.shape.width % job.model.shape.heads):
+    if job.model.shape and job.model.shape.width % job.model.shape.heads:
         raise ConfigError(
             f"model.shape.heads: expected a divisor of the width {job.model.shape.width}, got {job.model.shape.heads}"
         )

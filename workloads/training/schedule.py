@@ -6,7 +6,7 @@ from workloads.training.config import Optimizer, Schedule
 
 
 def learning_rate(step: int, steps: int, optimizer: Optimizer) -> float:
-    """Of step `step` (from 0) of `steps`: up in a line, then constant or down half a cosine (Loshchilov and Hutter 2017).
+    """Of step `step` (from 0) of `steps`: a line up, then constant or half a cosine down (Loshchilov and Hutter 2017).
 
     The warm-up's last step has the full rate, the cosine's last one the final fraction of it.
     """

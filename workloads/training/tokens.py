@@ -132,7 +132,8 @@ def _byte_level(vocabulary: Path, merges: Path) -> Tokenizer:
     """GPT-2's: byte-level BPE, with its one special token."""
     tokenizer = ByteLevelBPETokenizer(str(vocabulary), str(merges))
     tokenizer.add_special_tokens(["<|endoftext|>"])
-    return tokenizer._tokenizer  # the plain Tokenizer in it, which alone can be saved and stream
+    plain: Tokenizer = tokenizer._tokenizer  # which alone can be saved and stream
+    return plain
 
 
 def _documents(source: Path) -> Iterator[str]:

@@ -70,7 +70,8 @@ def load(model: nn.Module, family: Family, path: Path) -> None:
     for name, weight in state.items():
         if weight.shape != ours[name].shape:
             raise InvalidJob(
-                f"{file}: {name}: expected the shape {tuple(ours[name].shape)}, found {tuple(weight.shape)}; mend model.shape"
+                f"{file}: {name}: expected the shape {tuple(ours[name].shape)}, found {tuple(weight.shape)}; "
+                "mend model.shape"
             )
     model.load_state_dict(state, strict=False)
 
