@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up model shell down tools environments test lint unit integration e2e bench-embedding lock clean
+.PHONY: help doctor up model shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -15,6 +15,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 export OPENBLAS_NUM_THREADS := 1
 
 DEV = $(shell python3 -m tools --environment dev)/bin
+TRAINING = $(shell python3 -m tools --environment training-tests)/bin
 # Tests that open sockets run in a network namespace of their own: nothing of theirs leaves it, nothing is left behind.
 ISOLATED = unshare --net --mount-proc --pid --fork --kill-child
 
@@ -55,18 +56,26 @@ lint: ## format, lint, types, import contracts, lock files
 unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
-integration: tools environments ## on real parts, each started once
-	$(ISOLATED) $(DEV)/pytest tests/integration
+integration: tools environments training-tests ## on real parts, each started once
+	$(ISOLATED) $(DEV)/pytest tests/integration --ignore tests/integration/training
+
+training-tests: ## the trainer with real workers; torch is only in its environment, so the other tests' conftest is not
+	$(ISOLATED) bash -c 'ip link set lo up && exec $(TRAINING)/pytest --confcutdir tests/integration/training \
+		tests/integration/training'
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
 	$(DEV)/pytest -s tests/e2e
 
 environments: ## build the Python environments that the tests' programs run in
-	@for extra in operator serving triton vectors milvus minilm stacks hosts client-pinecone client-hf-036 client-hf-12 client-hf-24; do \
+	@for extra in operator serving triton vectors milvus training training-tests minilm gpt2 stacks hosts \
+		client-pinecone client-hf-036 client-hf-12 client-hf-24; do \
 		python3 -m tools --environment $$extra >/dev/null || exit 1; done
 
 bench-embedding: ## latency, throughput and memory of a served model
 	$(ISOLATED) bash -c 'ip link set lo up && $(DEV)/python -m bench.embedding'
+
+bench-training: ## our models against transformers on this CPU: tokens a second, forward and backward
+	$(TRAINING)/python -m bench.training
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock

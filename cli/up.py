@@ -32,7 +32,7 @@ from tools.table import TOOLS, Tool, named
 
 EXAMPLE: Final = CHECKOUT / "examples/inference/minilm.yaml"
 QUESTION: Final = "how do transformers weigh words"
-ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "minilm")
+ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "training", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
 READY_SECONDS: Final = 240

@@ -17,8 +17,9 @@ from stacks.machines.network import Network
 from stacks.platform.images import MachineImages, RegistryImages
 from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
 from stacks.settings import BASE, BaseSettings, GivenPlatform, LabPlatform, PlatformSettings
+from tools import jobset
 from tools.images import build
-from tools.table import KUBERNETES_VERSION
+from tools.table import JOBSET_IMAGE, KUBERNETES_VERSION
 
 MACHINE: Final = "m0"
 FIRST_ADDRESS: Final = 10
@@ -133,12 +134,14 @@ def _platform(
     return Platform(
         namespace=settings.namespace,
         address=address,
-        images=references,
+        images={"jobset": JOBSET_IMAGE, **references},
         gateway_port=settings.gateway_port,
         page_port=settings.page_port,
         vectors_port=settings.vectors_port,
         models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
         vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        training_size=settings.training_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        jobset=() if isinstance(settings, GivenPlatform) and settings.jobset == "present" else tuple(jobset.parts()),
         volumes=volumes,
     )
 

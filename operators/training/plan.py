@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from homespun.api.training import CheckpointStatus, CurvePoint, TrainingJobSpec, TrainingJobStatus
 from operators import objects
@@ -23,11 +24,11 @@ from workloads.training.config import (
 
 Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
 
-CLAIM: str = "training"
+CLAIM: Final = "training"
 """The claim that comes with the platform, for data and checkpoints."""
-CLAIMS: str = "/claims"
+CLAIMS: Final = "/claims"
 """Where workers see claims, by name."""
-CURVE_POINTS: int = 64
+CURVE_POINTS: Final = 64
 
 
 @dataclass(frozen=True)

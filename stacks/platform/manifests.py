@@ -8,8 +8,10 @@ from homespun.api.crd import KINDS, definition
 from operators import pods, rbac
 from operators.children import Manifest
 from operators.inference.manifests import SERVER
+from operators.training.plan import CLAIM as TRAINING
 from operators.vectors.manifests import CLAIM as VECTORS
 from operators.vectors.manifests import SERVER as VECTORS_SERVER
+from stacks.platform import jobset
 
 SYSTEM: Final = "homespun-system"
 """The platform's own namespace."""
@@ -50,6 +52,9 @@ class Platform:
     vectors_port: int = 30082
     models_size: str = "5Gi"
     vectors_size: str = "10Gi"
+    training_size: str = "20Gi"
+    jobset: tuple[Manifest, ...] = ()
+    """JobSet's own parts; none: the cluster has it already."""
     volumes: LocalVolumes | None = None
     """None: the cluster's own default storage class provides them."""
 
@@ -75,9 +80,12 @@ def manifests(platform: Platform) -> list[Manifest]:
         _namespace(platform.namespace),
         _namespace(SYSTEM),
         *(definition(kind) for kind in KINDS),
+        *jobset.kind(platform.jobset, OURS),
         *_rights(platform.namespace),
         *_claim(MODELS, platform.models_size, platform),
         *_claim(VECTORS, platform.vectors_size, platform),
+        *_claim(TRAINING, platform.training_size, platform),
+        *(jobset.controller(platform.jobset, SYSTEM, platform.images["jobset"]) if platform.jobset else ()),
         *_operator(platform),
         *_gateway(platform),
         *_vectors_gateway(platform),

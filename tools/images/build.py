@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Final
 
 from homespun import places
-from tools import environments
+from tools import environments, obtain
 from tools.debian import cached_path, tree
-from tools.obtain import Progress, ToolError
+from tools.obtain import Progress, ToolError, downloads_allowed
+from tools.table import JOBSET
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
 HERE: Final = Path(__file__).parent
 BASE_FILE: Final = HERE / "base.Containerfile"
 ENVIRONMENT_FILE: Final = HERE / "environment.Containerfile"
 PROGRAM_FILE: Final = HERE / "program.Containerfile"
+COMMAND_FILE: Final = HERE / "command.Containerfile"
 PREFIX: Final = "localhost/homespun"
 KEPT: Final = 3
 """Archives of one image that stay in the cache: that of this checkout, and what came before."""
@@ -36,8 +38,21 @@ class Recipe:
     environment: str
     code: tuple[str, ...]
     """Globs from the root of the repository."""
+    left_out: tuple[str, ...] = ()
+    """Globs in the environment's packages: what no program of the image ever reads."""
 
 
+WITHOUT_GPU: Final = (
+    "triton",
+    "nvidia/cudnn/lib/libcudnn_*",
+    "nvidia/cu13/lib/*.alt.*",
+    "nvidia/cu13/lib/libcusolverMg*",
+    "nvidia/cu13/lib/libnvperf_*",
+    "nvidia/cu13/include",
+    "nvidia/nvshmem/lib/*.bc",
+    "torch/include",
+)
+"""A third of torch's environment: what is loaded only where there is a GPU. The rest is linked to, and has to be."""
 RECIPES: Final = (
     Recipe("operator", "operator", ("homespun/**/*.py", "operators/**/*.py", "workloads/**/config.py",
                                     "workloads/edge/document.py", "workloads/**/__init__.py")),
@@ -47,6 +62,9 @@ RECIPES: Final = (
     Recipe("vectors", "vectors", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/vectors/**/*.py")),
     Recipe("milvus", "milvus", ("workloads/__init__.py", "workloads/vectors/__init__.py",
                                 "workloads/vectors/engine.py")),
+    Recipe("training", "training", ("workloads/__init__.py", "workloads/edge/__init__.py",
+                                    "workloads/edge/document.py", "workloads/training/**/*.py"),
+           left_out=WITHOUT_GPU),
 )  # fmt: skip
 
 
@@ -60,22 +78,49 @@ class Image:
 
 def references() -> dict[str, str]:
     """What pods call each image, by name: known before it is built."""
-    return {recipe.name: _image(recipe).reference for recipe in RECIPES}
+    return {name: image.reference for name, image in _images().items()}
 
 
-def missing() -> list[Recipe]:
-    """What the cache lacks."""
-    return [recipe for recipe in RECIPES if not _image(recipe).archive.exists()]
+def missing() -> list[str]:
+    """Names of those that the cache lacks."""
+    return [name for name, image in _images().items() if not image.archive.exists()]
 
 
 def images(progress: Progress) -> dict[str, Image]:
     """All images by name, built where the cache lacks them. Raises ToolError with the builder's last lines."""
     with _locked() as folder:
-        if lacking := missing():
+        names = missing()
+        if JOBSET.name in names:
+            _build_jobset(_jobset(), folder, progress)
+        if lacking := [recipe for recipe in RECIPES if recipe.name in names]:
             base = tree("base", BASE_PACKAGES, progress)
             with tempfile.TemporaryDirectory(dir=folder) as workplace:
                 _build_all(lacking, base, Path(workplace), progress)
-    return {recipe.name: _image(recipe) for recipe in RECIPES}
+    return _images()
+
+
+def _images() -> dict[str, Image]:
+    """By name. JobSet's controller is among them only where clusters can't pull upstream's (tools.table)."""
+    found = {recipe.name: _image(recipe) for recipe in RECIPES}
+    return found if downloads_allowed() else {**found, JOBSET.name: _jobset()}
+
+
+def _jobset() -> Image:
+    tag = obtain.cached_path(JOBSET).parent.name.removeprefix("jobset-")
+    return Image(f"{PREFIX}-jobset:{tag}", places.cache() / "images" / f"homespun-jobset-{tag}.tar")
+
+
+def _build_jobset(image: Image, folder: Path, progress: Progress) -> None:
+    command = obtain.obtain(JOBSET, progress)
+    builder = _builder(folder / "storage")
+    with tempfile.TemporaryDirectory(dir=folder) as context:
+        shutil.copyfile(command, f"{context}/manager")
+        Path(f"{context}/manager").chmod(0o755)
+        builder.build(image.reference, COMMAND_FILE, "", Path(context))
+        partial = image.archive.with_suffix(".partial")
+        builder.save(image.reference, partial)
+        builder.remove([image.reference])
+        partial.rename(image.archive)
 
 
 @contextmanager
@@ -123,9 +168,10 @@ def _build_all(lacking: list[Recipe], base: Path, workplace: Path, progress: Pro
     for number, recipe in enumerate(lacking):
         progress(f"building image {recipe.name}", 100 * number // len(RECIPES))
         environment = environments.environment(recipe.environment)
-        tag = hashlib.sha256(f"{base_image} {environment.name}".encode()).hexdigest()[:12]
+        tag = hashlib.sha256(f"{base_image} {environment.name} {recipe.left_out}".encode()).hexdigest()[:12]
         environment_image = f"{PREFIX}-environment-{recipe.environment}:{tag}"
-        _layer(builder, environment_image, ENVIRONMENT_FILE, base_image, workplace, ("environment", environment))
+        content = ("environment", environment)
+        _layer(builder, environment_image, ENVIRONMENT_FILE, base_image, workplace, content, recipe.left_out)
         image = _image(recipe)
         with tempfile.TemporaryDirectory(dir=workplace) as context:
             _copy_code(recipe, Path(context) / "code")
@@ -139,7 +185,13 @@ def _build_all(lacking: list[Recipe], base: Path, workplace: Path, progress: Pro
 
 
 def _layer(
-    builder: "_Builder", reference: str, file: Path, parent: str, workplace: Path, content: tuple[str, Path]
+    builder: "_Builder",
+    reference: str,
+    file: Path,
+    parent: str,
+    workplace: Path,
+    content: tuple[str, Path],
+    left_out: tuple[str, ...] = (),
 ) -> None:
     """An image that others are built upon, of a folder (by its name in the context), if there is none yet."""
     name, folder = content
@@ -148,6 +200,9 @@ def _layer(
     with tempfile.TemporaryDirectory(dir=workplace) as context:
         # `cp` knows how to link and what to keep: owners, modes, symbolic links.
         _run(["cp", "-al", str(folder), f"{context}/{name}"])
+        for pattern in left_out:
+            for path in environments.packages(Path(context) / name).glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         builder.build(reference, file, parent, Path(context))
 
 

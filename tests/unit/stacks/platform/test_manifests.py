@@ -8,11 +8,30 @@ from operators.children import Manifest
 from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
 from tests.policy import violations
 
+NAMES = ("operator", "serving", "triton", "vectors", "milvus", "training", "jobset")
+JOBSET: tuple[Manifest, ...] = (
+    {"apiVersion": "v1", "kind": "CustomResourceDefinition", "metadata": {"name": "jobsets.jobset.x-k8s.io"}},
+    {"apiVersion": "v1", "kind": "ClusterRole", "metadata": {"name": "manager-role"}, "rules": []},
+    {
+        "apiVersion": "v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "mutating-webhook-configuration"},
+        "webhooks": [
+            {
+                "clientConfig": {"service": {"name": "x", "namespace": "y", "path": "/p"}},
+                "rules": [{"resources": [one]}],
+            }
+            for one in ("jobsets", "pods")
+        ],
+    },
+)
+"""The shape of upstream's parts."""
 PLATFORM = Platform(
     namespace="ml",
     address="198.51.100.2",
-    images={name: f"localhost/homespun-{name}:1" for name in ("operator", "serving", "triton", "vectors", "milvus")},
+    images={name: f"localhost/homespun-{name}:1" for name in NAMES},
     volumes=LocalVolumes("m0", "/var/lib/homespun-volumes"),
+    jobset=JOBSET,
 )
 
 
@@ -51,9 +70,10 @@ def test_both_namespaces_are_restricted() -> None:
             assert manifest["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_nobody_but_the_operator_may_write() -> None:
+def test_nobody_but_the_controllers_may_write() -> None:
     for manifest in manifests(PLATFORM):
-        if manifest["kind"] in ("Role", "ClusterRole") and manifest["metadata"]["name"] != "homespun-operator":
+        writers = ("homespun-operator", "homespun-jobset-controller", "jobset-controller")
+        if manifest["kind"] in ("Role", "ClusterRole") and manifest["metadata"]["name"] not in writers:
             assert all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in manifest["rules"])
 
 
@@ -63,8 +83,26 @@ def test_what_users_objects_and_data_hang_on_outlives_the_platform() -> None:
         "Namespace/ml",
         "CustomResourceDefinition/inferencemodels.homespun.dev",
         "CustomResourceDefinition/vectorcollections.homespun.dev",
+        "CustomResourceDefinition/trainingjobs.homespun.dev",
+        "CustomResourceDefinition/jobsets.jobset.x-k8s.io",
         "PersistentVolume/ml-models",
         "PersistentVolumeClaim/models",
         "PersistentVolume/ml-vectors",
         "PersistentVolumeClaim/vectors",
+        "PersistentVolume/ml-training",
+        "PersistentVolumeClaim/training",
     }
+
+
+def test_pods_that_are_no_jobsets_do_not_wait_for_its_webhook() -> None:
+    (webhooks,) = (one for one in manifests(PLATFORM) if one["kind"] == "MutatingWebhookConfiguration")
+    of_jobsets, of_pods = webhooks["webhooks"]
+    assert "objectSelector" not in of_jobsets
+    assert of_pods["objectSelector"]["matchExpressions"][0]["key"] == "jobset.sigs.k8s.io/jobset-name"
+    assert of_pods["clientConfig"]["service"] == {
+        "name": "jobset-webhook-service", "namespace": "homespun-system", "path": "/p",
+    }  # fmt: skip
+
+
+def test_a_jobset_that_is_there_already_is_left_alone() -> None:
+    assert not {name for name in names(manifests(replace(PLATFORM, jobset=()))) if "jobset" in name.lower()}

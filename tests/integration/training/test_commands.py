@@ -1,0 +1,126 @@
+"""The commands do what they say, and a job that no retry can help is told so by exit code 64."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import BertForMaskedLM, GPT2LMHeadModel
+
+from tests.integration.training.run import ENVIRONMENT, PYTHON, Run
+from tools import minilm
+from workloads.training import tokens, train, weights
+from workloads.training.config import Data, Family, Job, Model, Shape, State
+
+
+def command(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PYTHON, *map(str, arguments)], capture_output=True, text=True, env=ENVIRONMENT)
+
+
+def test_a_finished_model_opens_in_transformers(sharded: Run) -> None:
+    theirs, told = GPT2LMHeadModel.from_pretrained(sharded.folder / "model", output_loading_info=True)
+    assert not any(told.values()), told
+    shape = weights.read_shape(Family.GPT2, sharded.folder / "model/config.json")
+    model = weights.build(Family.GPT2, shape).eval()
+    weights.load(model, Family.GPT2, sharded.folder / "model")
+    given = torch.randint(0, 300, (2, 32))
+    with torch.no_grad():
+        assert torch.allclose(model(given), theirs.eval()(given).logits, atol=1e-5)
+
+
+def test_a_finished_model_goes_on_with_a_text(sharded: Run) -> None:
+    ran = command("generate", sharded.folder / "model", "the cat", "--tokens", "20", "--temperature", "0")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("the cat")
+    assert len(ran.stdout) > 20
+    again = command("generate", sharded.folder / "model", "the cat", "--tokens", "20", "--temperature", "0")
+    assert again.stdout == ran.stdout
+
+
+def test_a_finished_job_that_is_run_again_is_finished(sharded: Run) -> None:
+    before = sharded.progress()
+    ran = command("train", "--job", sharded.folder / "job.json")
+    assert ran.returncode == 0, ran.stderr
+    after = sharded.progress()
+    assert (after.state, after.checkpoint, after.recoveries) == (State.FINISHED, before.checkpoint, 0)
+
+
+def test_the_curve_is_drawn(sharded: Run, tmp_path: Path) -> None:
+    ran = command("curve", sharded.folder, "--out", tmp_path / "curve.png")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_prepared_tokens_are_taken_as_they_are(job: Job, corpus: Path, sharded: Run, tmp_path: Path) -> None:
+    ran = command("prepare", corpus / "text", corpus / "tokenizer.json", tmp_path / "tokens")
+    assert ran.returncode == 0, ran.stderr
+    assert tokens.read(tmp_path / "tokens").sha256 == tokens.read(sharded.folder / "tokens").sha256
+    run = Run(replace(job, data=Data(str(tmp_path / "tokens"), 32), steps=6), tmp_path / "run")
+    ran = command("train", "--job", run.folder / "job.json")
+    assert ran.returncode == 0, ran.stderr
+    assert run.losses()[0] == pytest.approx(sharded.losses()[0], abs=1e-5)
+    assert not (run.folder / "tokens").exists()
+
+
+def test_bert_goes_on_from_its_original_weights(job: Job, corpus: Path, tmp_path: Path) -> None:
+    data = Data(str(corpus / "text"), 32, str(minilm.original()))
+    model = Model(Family.BERT, init=str(minilm.original()))
+    run = Run(replace(job, model=model, data=data, steps=6, microbatch=8), tmp_path / "run")
+    run.finish(workers=2)
+    losses = run.losses()
+    assert losses[-1] < losses[0] < 12  # the head is new, and starts near ln 30522
+    _, told = BertForMaskedLM.from_pretrained(run.folder / "model", output_loading_info=True)
+    assert not any(told.values()), told
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"data": {"sequence_length": 128}}, "data.sequence_length: expected at most the model's context 64, got 128"),
+        ({"model": {"shape": Shape(2, 2, 32, 64, 299)}}, "at least the tokenizer's 300, got 299"),
+        ({"data": {"tokenizer": "/nowhere.json"}}, "/nowhere.json: expected a tokenizer.json"),
+        ({"data": {"tokenizer": ""}}, "is not prepared, got ''"),
+        ({"model": {"shape": None, "size": "3B"}}, "model.size: expected one of 124M"),
+        ({"model": {"init": "/nowhere"}}, "/nowhere: expected a safetensors file"),
+        ({"data": {"path": "/nowhere"}}, "/nowhere: expected *.txt or *.jsonl with some text, found none"),
+    ],
+    ids=["context", "vocabulary", "tokenizer", "no tokenizer", "size", "init", "data"],
+)
+def test_a_job_that_cannot_be_trained_is_told_why(
+    job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, dict[str, Any]], told: str
+) -> None:
+    changed: dict[str, Any] = {name: replace(getattr(job, name), **fields) for name, fields in change.items()}
+    run = Run(replace(job, global_batch_tokens=1024, **changed), tmp_path / "run")
+    assert train.main(["--job", str(run.folder / "job.json")]) == 64
+    assert told in capsys.readouterr().err
+    assert run.progress().state is State.INVALID
+    assert told in run.progress().message
+
+
+def test_torchrun_hands_the_exit_code_on(job: Job, tmp_path: Path) -> None:
+    run = Run(replace(job, global_batch_tokens=3 * 32), tmp_path / "run")
+    process = run.start(workers=2)
+    assert process.wait(60) == 64, process.tail()
+    assert "expected sequences for 2 workers alike, got 3" in run.progress().message
+
+
+def test_other_data_than_those_of_the_checkpoints_are_refused(
+    job: Job, sharded: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/text.txt").write_text("another text " * 500)
+    run = Run(job, tmp_path / "run")
+    (run.folder / "checkpoints").symlink_to(sharded.folder / "checkpoints")
+    document = (run.folder / "job.json").read_text().replace(job.data.path, str(tmp_path / "other"))
+    (run.folder / "job.json").write_text(document)
+    assert train.main(["--job", str(run.folder / "job.json")]) == 64
+    assert "expected those of the checkpoints" in capsys.readouterr().err
+
+
+def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text("{}")
+    ran = command("train", "--job", tmp_path / "job.json")
+    assert ran.returncode == 64
+    assert "not a training job" in ran.stderr

@@ -1,0 +1,165 @@
+"""`torchrun … -m workloads.training train --job job.json`: one worker of a training run."""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from workloads.edge.document import ConfigError
+from workloads.training import checkpoints, config, order, parallel, schedule, tokens, weights
+from workloads.training.config import Checkpoint, Job, Progress, Shape, State
+from workloads.training.errors import InvalidJob
+from workloads.training.objectives import Objective, objective
+from workloads.training.parallel import Worker
+from workloads.training.progress import Report
+from workloads.training.tokens import Tokens
+
+
+def main(arguments: list[str]) -> int:
+    """Train until the job's last step. INVALID_JOB_EXIT where no retry can help."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.training train", description=__doc__)
+    parser.add_argument("--job", type=Path, required=True, help="the document of workloads/training/config.py")
+    path = parser.parse_args(arguments).job
+    try:
+        job = config.parse(path.read_text())
+    except (OSError, ConfigError) as error:
+        return _invalid(f"{path}: {error}", None)
+    try:
+        train(job)
+    except InvalidJob as error:
+        return _invalid(f"{path}: {error}", job)
+    return 0
+
+
+def train(job: Job) -> None:
+    """Be one worker of the run, from the newest good checkpoint to the finished model. Raises InvalidJob."""
+    folder = Path(job.checkpoints.folder)
+    kept = folder / config.CHECKPOINTS_FOLDER
+    shape, data = weights.shape(job.model), _data(job)
+    with parallel.joined() as worker:
+        _check(job, shape, data, worker.workers)
+        batches = objective(job, data)
+        torch.manual_seed(job.seed)
+        plain = weights.build(job.model.family, shape)
+        if job.model.init:
+            weights.load(plain, job.model.family, Path(job.model.init))
+        parameters = sum(parameter.numel() for parameter in plain.parameters())
+        strategy = parallel.choose(job.strategy, parameters, parallel.memory(worker.device))
+        model = parallel.apply(plain, strategy, worker)
+        optimizer = _adamw(model, job)
+
+        report = None
+        if worker.rank == 0:
+            starting = Progress(State.STARTING, steps=job.steps, workers=worker.workers, strategy=strategy)
+            report = Report(folder, replace(starting, parameters=parameters))
+        found, rejected = parallel.from_first(checkpoints.newest(kept) if worker.rank == 0 else (None, ()))
+        if found:
+            if found.data != data.sha256:
+                raise InvalidJob(
+                    f"data: expected those of the checkpoints in {kept}, found others; take another folder"
+                )
+            checkpoints.load(kept, found.step, model, optimizer)
+        checkpoint = Checkpoint(found.step, found.digest) if found else None
+        if report:
+            report.start(checkpoint, rejected)
+
+        for step in range(found.step if found else 0, job.steps):
+            loss = _step(step, job, model, optimizer, batches, worker)
+            if report:
+                report.step(step + 1, loss, job.global_batch_tokens)
+            if (step + 1) % job.checkpoints.every_steps == 0 or step + 1 == job.steps:
+                checkpoint = checkpoints.save(kept, step + 1, data.sha256, job.checkpoints.keep, model, optimizer)
+                if report:
+                    report.tell(replace(report.progress, checkpoint=checkpoint))
+        state = parallel.whole_state(model)
+        if report:
+            tokenizer = data.folder / tokens.TOKENIZER
+            weights.save(state, job.model.family, shape, tokenizer, folder / config.MODEL_FOLDER)
+            report.tell(replace(report.progress, state=State.FINISHED, remaining_seconds=0.0))
+
+
+def _step(
+    step: int, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, batches: Objective, worker: Worker
+) -> float:
+    """One step of all workers; returns the loss over the whole batch, nats a token."""
+    size = job.global_batch_tokens // job.data.sequence_length
+    places = order.batch(job.seed, step, size, batches.total)
+    parts = list(order.microbatches(order.share(worker.rank, worker.workers, size), job.microbatch))
+    total = torch.zeros((), device=worker.device)
+    for number, part in enumerate(parts, start=1):
+        inputs, targets = (
+            torch.from_numpy(array).to(worker.device) for array in batches.batch([places[place] for place in part])
+        )  # (B, T)
+        with parallel.accumulated(model, last=number == len(parts)):
+            logits = model(inputs)  # (B, T, V)
+            loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=order.NO_TARGET)
+            (loss / len(parts)).backward()
+        total += loss.detach() / len(parts)
+    if job.optimizer.clip:
+        nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.clip, foreach=False)
+    for group in optimizer.param_groups:
+        group["lr"] = schedule.learning_rate(step, job.steps, job.optimizer)
+    optimizer.step()
+    optimizer.zero_grad()
+    return parallel.average(total)
+
+
+def _adamw(model: nn.Module, job: Job) -> torch.optim.Optimizer:
+    """AdamW that decays matrices only (Loshchilov and Hutter 2019; which ones, by Brown et al. 2020)."""
+    named = job.optimizer
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": named.weight_decay},
+        {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    betas = (named.beta1, named.beta2)
+    # One parameter at a time: the kernels over lists of them don't know shards on gloo.
+    return torch.optim.AdamW(groups, lr=named.learning_rate, betas=betas, foreach=False)
+
+
+def _data(job: Job) -> Tokens:
+    """The tokens: prepared by somebody, or by the first worker, for which the others wait. Raises InvalidJob."""
+    source, folder = Path(job.data.path), Path(job.checkpoints.folder) / config.TOKENS_FOLDER
+    if tokens.prepared(source):
+        return tokens.read(source)
+    if not job.data.tokenizer:
+        raise InvalidJob(f"data.tokenizer: expected one, since {source} is not prepared, got ''")
+    if os.environ.get("RANK", "0") != "0":
+        while not tokens.prepared(folder):  # torchrun ends this worker if the first one fails
+            time.sleep(0.2)
+    elif not tokens.prepared(folder):
+        return tokens.prepare(source, tokens.open_tokenizer(Path(job.data.tokenizer)), folder)
+    return tokens.read(folder)
+
+
+def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
+    """What only model, data and workers together show. Raises InvalidJob."""
+    if job.data.sequence_length > shape.context:
+        raise InvalidJob(
+            f"data.sequence_length: expected at most the model's context {shape.context}, "
+            f"got {job.data.sequence_length}"
+        )
+    if data.vocabulary > shape.vocabulary:
+        raise InvalidJob(
+            f"model: expected a vocabulary of at least the tokenizer's {data.vocabulary}, got {shape.vocabulary}"
+        )
+    size = job.global_batch_tokens // job.data.sequence_length
+    if size % workers:
+        raise InvalidJob(
+            f"global_batch_tokens: expected sequences for {workers} workers alike, got {size} of "
+            f"{job.data.sequence_length} tokens; take a multiple of {workers * job.data.sequence_length}"
+        )
+
+
+def _invalid(message: str, job: Job | None) -> int:
+    """Tell it where progress is told; each worker does: at the first one's end, torchrun ends the others."""
+    print(message, file=sys.stderr)
+    if job:
+        report = Report(Path(job.checkpoints.folder), Progress(State.INVALID, steps=job.steps, message=message))
+        report.tell(report.progress)
+    return config.INVALID_JOB_EXIT
