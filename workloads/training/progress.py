@@ -72,6 +72,10 @@ class Report:
         if time.monotonic() - self._told > EVERY_SECONDS:
             self.tell(self.progress)
 
+    def keep(self) -> None:
+        """Have the curve so far on disk, before the checkpoint that it will be gone on from."""
+        os.fsync(self._curve.fileno())
+
     def tell(self, progress: Progress) -> None:
         """Say it, and leave it in the folder."""
         self.progress, self._told = progress, time.monotonic()

@@ -74,6 +74,8 @@ def train(job: Job) -> None:
             if report:
                 report.step(step + 1, loss, job.global_batch_tokens)
             if (step + 1) % job.checkpoints.every_steps == 0 or step + 1 == job.steps:
+                if report:
+                    report.keep()
                 checkpoint = checkpoints.save(kept, step + 1, data.sha256, job.checkpoints.keep, model, optimizer)
                 if report:
                     report.tell(replace(report.progress, checkpoint=checkpoint))

@@ -30,9 +30,19 @@ class Run:
         (folder / "job.json").write_text(config.render(self.job))
 
     def start(self, workers: int, restarts: int = 0) -> Process:
-        arguments = ["launch", "--standalone", "--nproc-per-node", str(workers), "--max-restarts", str(restarts)]
-        command = [*PYTHON, *arguments, "--job", str(self.folder / "job.json")]
-        return Process(command, self.folder / "log", ENVIRONMENT)
+        """On one machine."""
+        return self._launch("log", "--standalone", "--nproc-per-node", str(workers), "--max-restarts", str(restarts))
+
+    def start_machine(self, number: int, port: int) -> Process:
+        """One of two machines with a worker each; the first one's launch is where they meet."""
+        meet = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", self.job.name]
+        conf = f"is_host={int(number == 0)},keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=1"
+        host = ["--rdzv-conf", conf, "--local-addr", "127.0.0.1"]
+        return self._launch(f"log-{number}", "--nnodes", "2", "--max-restarts", "3", *meet, *host)
+
+    def _launch(self, log: str, *options: str) -> Process:
+        command = [*PYTHON, "launch", *options, "--job", str(self.folder / "job.json")]
+        return Process(command, self.folder / log, ENVIRONMENT)
 
     def finish(self, workers: int, deadline: float = 60) -> None:
         """Run to the last step."""
@@ -43,9 +53,7 @@ class Run:
         """Run, and lose the machine once there is a checkpoint of `step` or later."""
         process = self.start(workers)
         process.until(f"checkpoint {step}", lambda: (found := self.progress().checkpoint) and found.step >= step)
-        for pid in [process.pid, *children(process.pid)]:
-            os.kill(pid, signal.SIGKILL)
-        process.wait(10)
+        lose(process)
 
     def progress(self) -> Progress:
         file = self.folder / config.PROGRESS_FILE
@@ -63,6 +71,13 @@ class Run:
 
     def checkpoint(self, step: int) -> Path:
         return self.folder / config.CHECKPOINTS_FOLDER / f"step-{step:08}"
+
+
+def lose(machine: Process) -> None:
+    """What happens to a launch and its workers when their machine loses power."""
+    for pid in [machine.pid, *children(machine.pid)]:
+        os.kill(pid, signal.SIGKILL)
+    machine.wait(10)
 
 
 def children(pid: int) -> list[int]:

@@ -21,9 +21,7 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="module")
 def model() -> GPT2:
     torch.manual_seed(0)
-    built = GPT2(Shape(layers=2, heads=2, width=32, context=32, vocabulary=300))
-    built.eval()
-    return built
+    return GPT2(Shape(layers=2, heads=2, width=32, context=32, vocabulary=300))
 
 
 def test_the_original_tokenizer_is_the_original_one(tokenizer: Tokenizer) -> None:

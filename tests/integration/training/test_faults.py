@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.training.conftest import STEPS
-from tests.integration.training.run import Run, children
+from tests.integration.training.run import Run, children, lose
 from workloads.training.config import Job, State
 
 
@@ -20,6 +20,18 @@ def test_a_worker_killed_in_mid_step_does_not_show_in_the_curve(sharded: Run, jo
     assert process.wait(60) == 0, process.tail()
     told = run.progress()
     assert (told.state, told.recoveries, told.rejected) == (State.FINISHED, 1, ())
+    assert run.losses() == pytest.approx(sharded.losses(), abs=1e-6)
+
+
+def test_a_machine_that_comes_back_is_taken_in_again(sharded: Run, job: Job, tmp_path: Path) -> None:
+    run = Run(job, tmp_path / "run")
+    machines = [run.start_machine(number, port=29400) for number in (0, 1)]
+    machines[0].until("some steps after a checkpoint", lambda: run.steps() >= 9)
+    lose(machines[1])
+    machines[1] = run.start_machine(1, port=29400)
+    for machine in machines:
+        assert machine.wait(60) == 0, machine.tail()
+    assert run.progress().recoveries >= 1
     assert run.losses() == pytest.approx(sharded.losses(), abs=1e-6)
 
 

@@ -37,6 +37,7 @@ JOB = Job(
     global_batch_tokens=524288,
     optimizer=Optimizer(warmup_steps=200),
 )
+SHAPE = {"layers": 1, "heads": 1, "width": 8, "context": 8, "vocabulary": 8}
 texts, numbers, floats = st.text(max_size=20), st.integers(1, 10**9), st.floats(0, 100)
 shapes = st.builds(Shape, layers=numbers, heads=st.just(1), width=numbers, context=numbers, vocabulary=numbers)
 jobs = st.builds(
@@ -123,16 +124,8 @@ def test_what_is_no_document_is_refused(read: Any, text: str) -> None:
         ("model.size", "", "model: expected size, shape or init"),
         ("model.family", "llama", "'llama' is not a valid Family"),
         ("strategy", "tp", "'tp' is not a valid Strategy"),
-        (
-            "model.shape",
-            {"layers": 1, "heads": 0, "width": 8, "context": 8, "vocabulary": 8},
-            "shape.heads: expected > 0",
-        ),
-        (
-            "model.shape",
-            {"layers": 1, "heads": 3, "width": 8, "context": 8, "vocabulary": 8},
-            "a divisor of the width 8",
-        ),
+        ("model.shape", SHAPE | {"heads": 0}, "shape.heads: expected > 0, got 0"),
+        ("model.shape", SHAPE | {"heads": 3}, "shape.heads: expected a divisor of the width 8, got 3"),
         ("model.shape", {"layers": 1}, "not a training job"),
         ("steps", "many", "not a training job"),
     ],

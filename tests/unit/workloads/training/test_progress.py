@@ -57,6 +57,7 @@ def test_the_curve_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
         torn.write('{"step": 8, "lo')
     report = Report(tmp_path, STARTING, io.StringIO())
     report.start(Checkpoint(4, "sha256:…"), ())
+    assert (report.progress.step, report.progress.loss) == (4, 4.6)
     report.step(5, 1.5, tokens=64)
     assert curve(tmp_path / "curve.jsonl") == [(1, 4.9), (2, 4.8), (3, 4.7), (4, 4.6), (5, 1.5)]
 
