@@ -1,7 +1,7 @@
 """The exception tree of the gateways and the one table that turns it into answers.
 
-Bodies are those of Hugging Face's servers (text-generation-inference, text-embeddings-inference): `error` for people,
-`error_type` for programs.
+Bodies, unless a gateway forms its own, are those of Hugging Face's servers (text-generation-inference,
+text-embeddings-inference): `error` for people, `error_type` for programs.
 """
 
 import json
@@ -67,6 +67,12 @@ class BodyTimeout(EdgeError):
         return {"connection": "close"}
 
 
+class Conflict(EdgeError):
+    """There is such a thing already."""
+
+    status, kind = 409, "conflict"
+
+
 class BodyTooLarge(EdgeError):
     """The body is larger than any sensible request."""
 
@@ -117,7 +123,7 @@ class Internal(EdgeError):
     """A defect of ours; the log has the details."""
 
 
-def answer(error: EdgeError) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the answer."""
-    body = json.dumps(error.body()).encode()
-    return error.status, {"content-type": "application/json", **error.headers()}, body
+def answer(error: EdgeError, body: dict[str, Any] | None = None) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer; `body` in place of the error's own."""
+    content = json.dumps(error.body() if body is None else body).encode()
+    return error.status, {"content-type": "application/json", **error.headers()}, content

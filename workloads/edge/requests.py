@@ -68,42 +68,46 @@ def given_id(headers: dict[bytes, bytes]) -> str:
     return ""
 
 
-def _edge_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.EdgeError)
-    status, headers, body = errors.answer(error)
-    request.state.log |= {"error_type": error.kind, "error": str(error)[:300]}
-    return Response(body, status, headers)
-
-
-def _group(request: Request, error: Exception) -> Response:
-    """Parts of a request failed side by side: the first of them answers for it."""
-    assert isinstance(error, ExceptionGroup)
-    first: Exception = error
-    while isinstance(first, ExceptionGroup):
-        first = first.exceptions[0]
-    return _edge_error(request, first) if isinstance(first, errors.EdgeError) else _defect(request, first)
-
-
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        return _edge_error(request, errors.MethodNotAllowed(f"{request.method} is not for this route"))
-    return _edge_error(request, errors.NotFound("there is no such route"))
-
-
-def _gone(request: Request, error: Exception) -> Response:
-    return _edge_error(request, errors.InvalidRequest("body: the client went away before it was complete"))
-
-
-def _defect(request: Request, error: Exception) -> Response:
-    log.error("a defect", exc_info=error)
-    return _edge_error(request, errors.Internal("internal error; the gateway's log has the details"))
-
-
 Handler = Callable[[Request, Exception], Response]
-EXCEPTION_HANDLERS: Final[dict[Any, Handler]] = {
-    errors.EdgeError: _edge_error,
-    ExceptionGroup: _group,
-    ClientDisconnect: _gone,
-    HTTPException: _http_error,
-}
+Shape = Callable[[Request, errors.EdgeError], dict[str, Any]]
+"""The JSON of an error's answer."""
+
+
+def exception_handlers(shape: Shape = lambda request, error: error.body()) -> dict[Any, Handler]:
+    """What Starlette is to do with each exception; the answers have the shape of the API that a gateway speaks."""
+
+    def told(request: Request, error: errors.EdgeError) -> Response:
+        status, headers, body = errors.answer(error, shape(request, error))
+        request.state.log |= {"error_type": error.kind, "error": str(error)[:300]}
+        return Response(body, status, headers)
+
+    def edge_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, errors.EdgeError)
+        return told(request, error)
+
+    def group(request: Request, error: Exception) -> Response:
+        """Parts of a request failed side by side: the first of them answers for it."""
+        first = error
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        return told(request, first) if isinstance(first, errors.EdgeError) else defect(request, first)
+
+    def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            return told(request, errors.MethodNotAllowed(f"{request.method} is not for this route"))
+        return told(request, errors.NotFound("there is no such route"))
+
+    def gone(request: Request, error: Exception) -> Response:
+        return told(request, errors.InvalidRequest("body: the client went away before it was complete"))
+
+    def defect(request: Request, error: Exception) -> Response:
+        log.error("a defect", exc_info=error)
+        return told(request, errors.Internal("internal error; the gateway's log has the details"))
+
+    return {
+        errors.EdgeError: edge_error,
+        ExceptionGroup: group,
+        ClientDisconnect: gone,
+        HTTPException: http_error,
+    }

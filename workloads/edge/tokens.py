@@ -20,16 +20,17 @@ def matches(token: str, hashes: Iterable[str]) -> bool:
     return any(matched)
 
 
-def check(token: str, allowed: Iterable[str], others: Iterable[str]) -> None:
+def check(token: str, allowed: Iterable[str], others: Iterable[str], header: str = "authorization") -> None:
     """Let the bearer of an allowed token pass.
 
-    `others` are the hashes of all tokens that mean anything here. Raises Unauthorized or Forbidden.
+    `others` are the hashes of all tokens that mean anything here, `header` is where the token stands. Raises
+    Unauthorized or Forbidden.
     """
     if not token:
-        raise Unauthorized("authorization: expected a bearer token, got none")
+        raise Unauthorized(f"{header}: expected a token, got none")
     mine, another = matches(token, allowed), matches(token, others)
     if mine:
         return
     if another:
-        raise Forbidden("authorization: this token is not for this model")
-    raise Unauthorized("authorization: expected a token that is known here, got another")
+        raise Forbidden(f"{header}: this token is for something else")
+    raise Unauthorized(f"{header}: expected a token that is known here, got another")

@@ -31,7 +31,7 @@ from workloads.edge.background import background
 from workloads.edge.document import PROBE_TOKEN_HEADER
 from workloads.edge.errors import EngineFailed, EngineTimeout, InvalidRequest, NotFound, NotReady, Unauthorized
 from workloads.edge.kept import Kept
-from workloads.edge.requests import EXCEPTION_HANDLERS, RequestLog
+from workloads.edge.requests import RequestLog, exception_handlers
 from workloads.inference.config import (
     REVISION_ANSWER_HEADER,
     REVISION_HEADER,
@@ -223,7 +223,7 @@ def build(config: Kept[Config], fleet: Fleet, *follow: Any) -> Any:
         async with background(fleet.run(), *follow):
             yield
 
-    return RequestLog(Starlette(routes=routes, lifespan=lifespan, exception_handlers=EXCEPTION_HANDLERS))
+    return RequestLog(Starlette(routes=routes, lifespan=lifespan, exception_handlers=exception_handlers()))
 
 
 def _render(query: tasks.Query, embeddings: npt.NDArray[np.float32]) -> bytes:
