@@ -2,7 +2,7 @@
 
 python3 -m tools                       all commands of the table
 python3 -m tools etcd kubectl          these
-python3 -m tools --missing-packages    the Debian packages that are missing
+python3 -m tools --missing-packages    the Debian packages that are missing, those for the tests among them
 python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from tools import screen
 from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, downloads_allowed, obtain
-from tools.table import BUILD_PACKAGES, PACKAGES, TOOLS
+from tools.table import BUILD_PACKAGES, PACKAGES, TEST_PACKAGES, TOOLS
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(tool.name for tool in TOOLS)}")
     if arguments.missing_packages:
-        print(*missing_packages())
+        print(*missing_packages(TEST_PACKAGES))
         return 0
     try:
         if arguments.environment:
@@ -42,10 +42,10 @@ def main() -> int:
     return 0
 
 
-def missing_packages() -> list[str]:
-    """The Debian packages of the table that this machine lacks."""
+def missing_packages(also: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    """The Debian packages of the table, and `also`, that this machine lacks."""
     machine = platform.machine()
-    wanted = PACKAGES if downloads_allowed() else (*PACKAGES, *BUILD_PACKAGES)
+    wanted = (*PACKAGES, *also) if downloads_allowed() else (*PACKAGES, *BUILD_PACKAGES, *also)
     return [name for name, proof in wanted if not Path(proof.format(machine=machine)).exists()]
 
 

@@ -216,6 +216,8 @@ PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("openssh-client", "/usr/bin/ssh"),
     ("catatonit", "/usr/bin/catatonit"),
 )
+# What the tests run that users have in an image.
+TEST_PACKAGES: Final[tuple[tuple[str, str], ...]] = (("openjdk-17-jre-headless", "/usr/bin/java"),)
 # What the C parts of commands are built with, where commands are not downloaded.
 BUILD_PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("gcc", "/usr/bin/gcc"),

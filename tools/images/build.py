@@ -40,6 +40,13 @@ class Recipe:
     """Globs from the root of the repository."""
     left_out: tuple[str, ...] = ()
     """Globs in the environment's packages: what no program of the image ever reads."""
+    packages: tuple[str, ...] = ()
+    """Debian packages beside those of every image."""
+
+    @property
+    def base(self) -> tuple[str, tuple[str, ...]]:
+        """The tree of Debian packages that it stands upon, by name: images without packages of their own share one."""
+        return f"base-{self.name}" if self.packages else "base", (*BASE_PACKAGES, *self.packages)
 
 
 WITHOUT_GPU: Final = (
@@ -55,7 +62,8 @@ WITHOUT_GPU: Final = (
 """A third of torch's environment: what is loaded only where there is a GPU. The rest is linked to, and has to be."""
 RECIPES: Final = (
     Recipe("operator", "operator", ("homespun/**/*.py", "operators/**/*.py", "workloads/**/config.py",
-                                    "workloads/edge/document.py", "workloads/**/__init__.py")),
+                                    "workloads/vectors/ingestion.py", "workloads/edge/document.py",
+                                    "workloads/**/__init__.py")),
     Recipe("serving", "serving", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/inference/**/*.py",
                                   "workloads/pages/**/*.py", "workloads/pages/templates/*", "examples/*.jsonl")),
     Recipe("triton", "triton", ("workloads/__init__.py", "workloads/inference/**/*.py")),
@@ -65,6 +73,9 @@ RECIPES: Final = (
     Recipe("training", "training", ("workloads/__init__.py", "workloads/edge/__init__.py",
                                     "workloads/edge/document.py", "workloads/training/**/*.py"),
            left_out=WITHOUT_GPU),
+    Recipe("ingest", "spark", ("workloads/__init__.py", "workloads/edge/__init__.py", "workloads/edge/document.py",
+                               "workloads/vectors/*.py", "workloads/vectors/ingest/*.py"),
+           packages=("openjdk-17-jre-headless",)),
 )  # fmt: skip
 
 
@@ -93,9 +104,8 @@ def images(progress: Progress) -> dict[str, Image]:
         if JOBSET.name in names:
             _build_jobset(_jobset(), folder, progress)
         if lacking := [recipe for recipe in RECIPES if recipe.name in names]:
-            base = tree("base", BASE_PACKAGES, progress)
             with tempfile.TemporaryDirectory(dir=folder) as workplace:
-                _build_all(lacking, base, Path(workplace), progress)
+                _build_all(lacking, Path(workplace), progress)
     return _images()
 
 
@@ -141,7 +151,7 @@ def push(image: Image, reference: str) -> None:
 
 def _image(recipe: Recipe) -> Image:
     # All that decides what is in it: this recipe, the files that build, the tree, the environment, our code.
-    parts = [repr(recipe), cached_path("base", BASE_PACKAGES).name, environments.cached_path(recipe.environment).name]
+    parts = [repr(recipe), cached_path(*recipe.base).name, environments.cached_path(recipe.environment).name]
     digest = hashlib.sha256("\0".join(parts).encode())
     for file in (Path(__file__), BASE_FILE, ENVIRONMENT_FILE, PROGRAM_FILE):
         digest.update(file.read_bytes())
@@ -159,13 +169,15 @@ def _code(recipe: Recipe) -> list[Path]:
     return sorted({path.relative_to(REPOSITORY) for path in found})
 
 
-def _build_all(lacking: list[Recipe], base: Path, workplace: Path, progress: Progress) -> None:
-    """Base, environments and programs one upon another: what has not changed is there from the last time."""
+def _build_all(lacking: list[Recipe], workplace: Path, progress: Progress) -> None:
+    """Bases, environments and programs one upon another: what has not changed is there from the last time."""
     builder = _builder(workplace.parent / "storage")
-    base_image = f"{PREFIX}-base:{base.name.rpartition('-')[2]}"
-    _layer(builder, base_image, BASE_FILE, "", workplace, ("tree", base))
-    layers = {base_image}
+    layers: set[str] = set()
     for number, recipe in enumerate(lacking):
+        base_name, packages = recipe.base
+        base = tree(base_name, packages, progress)
+        base_image = f"{PREFIX}-{base_name}:{base.name.rpartition('-')[2]}"
+        _layer(builder, base_image, BASE_FILE, "", workplace, ("tree", base))
         progress(f"building image {recipe.name}", 100 * number // len(RECIPES))
         environment = environments.environment(recipe.environment)
         tag = hashlib.sha256(f"{base_image} {environment.name} {recipe.left_out}".encode()).hexdigest()[:12]
@@ -179,7 +191,7 @@ def _build_all(lacking: list[Recipe], base: Path, workplace: Path, progress: Pro
         partial = image.archive.with_suffix(".partial")
         builder.save(image.reference, partial)
         partial.rename(image.archive)
-        layers.add(environment_image)
+        layers |= {base_image, environment_image}
         _prune(image.archive.parent, recipe)
     builder.remove([name for name in builder.images() if name.startswith(PREFIX) and _obsolete(name, layers)])
 

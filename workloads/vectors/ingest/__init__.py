@@ -1,0 +1,6 @@
+"""From JSON lines to searchable vectors: read, check, drop duplicates, embed, upsert.
+
+source ─▶ records ─▶ duplicates ─▶ delivery ─▶ collection
+          │ quarantine.jsonl       │ ledger.sqlite
+engines   spark.py | plain.py: the same functions, on partitions or in this process
+"""

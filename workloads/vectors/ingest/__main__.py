@@ -1,0 +1,135 @@
+"""`python -m workloads.vectors.ingest`: fill a collection from its source. A run that was killed is gone on with.
+
+Lines of progress go to standard output, the report to `--report` and into the state folder. Exit codes: 0 done, 64
+settings or source are wrong (another try can't help), 1 anything else.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from workloads.edge.document import ConfigError
+from workloads.vectors.ingest import plain, quarantine, services, spark
+from workloads.vectors.ingest.delivery import Job
+from workloads.vectors.ingest.ledger import Ledger
+from workloads.vectors.ingest.outcome import Outcome, Stages, say
+from workloads.vectors.ingest.services import Refused, Unavailable
+from workloads.vectors.ingest.source import SettingsError, check_fields, find, folder_of
+from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
+
+REPORT_FILE: Final = "report.json"
+SMALL_BYTES: Final = 8 * 2**20
+"""A source up to this size whose records are in the collection already: the next increment needs no JVM."""
+
+
+def main() -> int:
+    """Run, and leave a report however it ends."""
+    parser = argparse.ArgumentParser(prog="python -m workloads.vectors.ingest", description=__doc__.splitlines()[0])
+    parser.add_argument("--ingestion", type=Path, required=True, help="the document that the operator has rendered")
+    parser.add_argument("--claims", type=Path, default=Path("/claims"))
+    parser.add_argument("--report", type=Path, default=Path("/dev/termination-log"))
+    parser.add_argument("--master", default="local[*]", help="Spark's")
+    arguments = parser.parse_args()
+    try:
+        report = _ingest(_read(arguments.ingestion), arguments.claims, arguments.master)
+    except (SettingsError, Refused) as error:
+        report = Report("Refused", str(error))
+    except Unavailable as error:
+        report = Report("Failed", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        report = Report("Failed", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+    arguments.report.write_text(render_report(report))
+    say(report.state, message=report.message, read=report.read, duplicates=report.duplicates,
+        quarantined=report.quarantined, upserted=report.upserted, unchanged=report.unchanged)  # fmt: skip
+    return {"Done": 0, "Refused": WRONG_SETTINGS}.get(report.state, 1)
+
+
+def _read(file: Path) -> Ingestion:
+    try:
+        return parse(file.read_text())
+    except (OSError, ConfigError) as error:
+        raise SettingsError(f"{file}: expected the document of an ingestion; {error}") from error
+
+
+def _ingest(ingestion: Ingestion, claims: Path, master: str) -> Report:
+    source = find(ingestion, claims)
+    check_fields(source, ingestion)
+    state = _state_folder(ingestion, claims)
+    revision, held = _meet_services(ingestion)
+    digest = source.digest(ingestion.digest, revision)
+    ledger = Ledger(state)
+    if not held:
+        ledger.forget()  # the collection was made anew
+    known = ledger.count()
+    ledger.close()
+    last = _last(state)
+    if known and last.source == digest:
+        return replace(last, upserted=0, unchanged=last.upserted + last.unchanged, engine="none", seconds={})
+    small = known > 0 and source.size <= SMALL_BYTES
+    quarantine.begin(state)
+    stages, job = Stages(), Job(ingestion, state, revision)
+    outcome = plain.run(job, source, stages) if small else spark.run(job, source, stages, master)
+    report = _report(outcome, stages, "python" if small else "spark", digest)
+    if report.state == "Done":
+        quarantine.finish(state)
+        _keep(state, report)
+    return report
+
+
+def _meet_services(ingestion: Ingestion) -> tuple[str, int]:
+    """The model's revision and the number of vectors in the namespace. Raises SettingsError if they don't fit."""
+    with services.client() as http:
+        dimension, held = services.Collection(ingestion, http).stats()
+        vectors, revision = services.Embedder(ingestion, http).embed(["hello"])
+    if len(vectors[0]) != dimension:
+        raise SettingsError(
+            f"vectors.dimension: expected {len(vectors[0])}, what model {ingestion.model_id} gives, got {dimension};"
+            " declare the collection with it"
+        )
+    return revision, held
+
+
+def _report(outcome: Outcome, stages: Stages, engine: str, digest: str) -> Report:
+    done = outcome.delivered
+    seconds = stages.seconds | {"embed": round(done.embed_seconds, 2), "upsert": round(done.upsert_seconds, 2)}
+    return Report(
+        "Done" if not done.failure else "Refused" if done.wrong_settings else "Failed",
+        done.failure,
+        outcome.read,
+        outcome.duplicates,
+        outcome.bad + done.quarantined,
+        done.upserted,
+        done.unchanged,
+        engine,
+        seconds,
+        "" if done.failure else digest,
+    )
+
+
+def _state_folder(ingestion: Ingestion, claims: Path) -> Path:
+    root, path = folder_of(ingestion.state, claims)
+    (root / path).mkdir(parents=True, exist_ok=True)
+    return root / path
+
+
+def _last(state: Path) -> Report:
+    """What the last run that came to its end has left."""
+    try:
+        return parse_report((state / REPORT_FILE).read_text())
+    except (OSError, ConfigError):
+        return Report("")
+
+
+def _keep(state: Path, report: Report) -> None:
+    draft = state / f"{REPORT_FILE}.new"
+    draft.write_text(render_report(report))
+    os.replace(draft, state / REPORT_FILE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Where records come from: files on a mounted claim."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from workloads.vectors.ingest.records import fields_of
+from workloads.vectors.ingestion import Ingestion
+
+LOOKED_AT: Final = 100
+"""Lines of each file that are looked at before the work begins."""
+
+
+class SettingsError(Exception):
+    """The settings or the source are wrong, another try can't help; the message says what is expected where."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files that an ingestion reads, in the order of their names."""
+
+    root: Path
+    """The claim's folder."""
+    files: tuple[Path, ...]
+
+    def name(self, file: Path) -> str:
+        """How a file is called in reports: its path on the claim."""
+        return str(file.relative_to(self.root))
+
+    @property
+    def size(self) -> int:
+        """Bytes, of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    def digest(self, *also: str) -> str:
+        """sha256 (hex) over names, sizes and content of all files, and what else decides the outcome."""
+        digest = hashlib.sha256("\0".join(also).encode())
+        for file in self.files:
+            with file.open("rb") as content:
+                held = hashlib.file_digest(content, "sha256").hexdigest()
+            digest.update(f"\0{self.name(file)}\0{file.stat().st_size}\0{held}".encode())
+        return digest.hexdigest()
+
+    def lines(self) -> Iterator[tuple[bytes, str]]:
+        """Each line with the name of its file."""
+        for file in self.files:
+            with file.open("rb") as content:
+                for line in content:
+                    yield line, self.name(file)
+
+
+def folder_of(uri: str, claims: Path) -> tuple[Path, str]:
+    """The folder of the claim that a `pvc://claim/path` names, and the path in it. Raises SettingsError."""
+    scheme, _, rest = uri.partition("://")
+    claim, _, path = rest.partition("/")
+    if scheme != "pvc" or not claim or claim in (".", "..") or ".." in Path(path).parts or Path(path).is_absolute():
+        raise SettingsError(f"{uri}: expected pvc://claim/folder/*.jsonl")
+    if not (claims / claim).is_dir():
+        raise SettingsError(f"{uri}: expected a mounted claim {claim!r}, found none; make it and put the files there")
+    return claims / claim, path
+
+
+def find(ingestion: Ingestion, claims: Path) -> Source:
+    """The files of its source; what lies in its state folder is none. Raises SettingsError."""
+    root, pattern = folder_of(ingestion.source, claims)
+    holder, state = folder_of(ingestion.state, claims)
+    own = holder / state
+    found = sorted(file for file in root.glob(pattern or "*.jsonl") if file.is_file() and own not in file.parents)
+    if not found:
+        there = sorted(entry.name for entry in root.iterdir())[:8]
+        raise SettingsError(
+            f"{ingestion.source}: expected files, found none; the claim holds {', '.join(there) or 'nothing'}"
+        )
+    return Source(root, tuple(found))
+
+
+def check_fields(source: Source, ingestion: Ingestion) -> None:
+    """Raises SettingsError if a field that every record needs is in no line at the files' beginnings."""
+    seen: set[str] = set()
+    for file in source.files:
+        with file.open("rb") as content:
+            seen.update(*map(fields_of, islice(content, LOOKED_AT)))
+    needed = {"idField": [ingestion.id_field], "sourceFields": [*ingestion.text_fields]}
+    for where, names in needed.items():
+        if missing := [name for name in names if name not in seen]:
+            raise SettingsError(
+                f"{where}: expected a field {missing[0]!r} in the records of {ingestion.source}, found"
+                f" {', '.join(sorted(seen)[:20]) or 'no JSON object in any line'}; name one of them"
+            )

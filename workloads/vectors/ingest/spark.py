@@ -1,0 +1,143 @@
+"""The work on Spark: the same functions on partitions, each step's result on disk and not in the driver.
+
+Partitions hold Python objects (RDDs): what decides is Python either way, and takes no Arrow or pandas along.
+"""
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from workloads.vectors.ingest import duplicates, quarantine
+from workloads.vectors.ingest.delivery import Delivered, Job, deliver
+from workloads.vectors.ingest.ledger import Ledger
+from workloads.vectors.ingest.outcome import Outcome, Stages, say
+from workloads.vectors.ingest.records import Quarantined, Record, check
+from workloads.vectors.ingest.source import SettingsError, Source
+
+DRIVER_MEMORY: Final = "1g"
+"""The JVM's heap. In local mode driver and executors are one."""
+SETTINGS: Final = {
+    "spark.driver.memory": DRIVER_MEMORY,
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+PROGRESS_SECONDS: Final = 5.0
+
+
+def run(job: Job, source: Source, stages: Stages, master: str) -> Outcome:
+    """All stages, one after another. Raises SettingsError without a Java runtime."""
+    _require_java()
+    with stages.stage("start"):
+        session = _session(master)
+    try:
+        return _run(session, job, source, stages)
+    finally:
+        session.stop()
+
+
+def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
+    from pyspark import StorageLevel  # noqa: PLC0415  # in the environment `spark` only
+    from pyspark.sql import functions  # noqa: PLC0415
+
+    percent = job.ingestion.near_duplicate_percent
+    with stages.stage("read"):
+        text = session.read.text([file.as_uri() for file in source.files], lineSep="\n")
+        lines = text.select(functions.col("value").cast("binary"), "_metadata.file_path").rdd
+        checked = lines.mapPartitions(lambda rows: _check(rows, job, source)).persist(StorageLevel.DISK_ONLY)
+        counted = checked.mapPartitions(lambda found: [_set_aside(found, job)]).collect()
+        read, quarantined = (sum(counts) for counts in zip(*counted, strict=True))
+        parts = max(checked.getNumPartitions(), session.sparkContext.defaultParallelism)
+    with stages.stage("dedupe", read=read, quarantined=quarantined):
+        records = checked.filter(lambda found: isinstance(found, Record))
+        by_id = records.keyBy(lambda record: record.id).reduceByKey(duplicates.later, parts).values()
+        by_text = by_id.keyBy(lambda record: record.text_key).reduceByKey(duplicates.smaller, parts).values()
+        kept = by_text.persist(StorageLevel.DISK_ONLY)
+        if percent:
+            buckets = kept.flatMap(lambda record: _buckets(record, percent)).groupByKey(parts)
+            gone = buckets.flatMap(lambda bucket: duplicates.near(bucket[1], percent)).distinct(parts)
+            kept = kept.keyBy(lambda record: record.id).subtractByKey(
+                gone.map(lambda identity: (identity, None)), parts
+            )
+            kept = kept.values().persist(StorageLevel.DISK_ONLY)
+        staying = kept.count()
+    dropped = read - quarantined - staying
+    with stages.stage("deliver", duplicates=dropped), _progress(job.state):
+        delivered = kept.mapPartitions(lambda records: [deliver(records, job)]).collect()
+    return Outcome(read, quarantined, dropped, reduce(Delivered.__add__, delivered, Delivered()))
+
+
+def _check(rows: Iterable[Any], job: Job, source: Source) -> Iterator[Record | Quarantined]:
+    for line, uri in rows:
+        file = source.name(Path(unquote(urlsplit(uri).path)))
+        if (found := check(bytes(line), file, job.ingestion)) is not None:
+            yield found
+
+
+def _set_aside(checked: Iterable[Record | Quarantined], job: Job) -> tuple[int, int]:
+    """How many there are, and how many of them bad ones; these are written down."""
+    kinds = [0, 0]
+
+    def bad() -> Iterator[Quarantined]:
+        for found in checked:
+            kinds[isinstance(found, Quarantined)] += 1
+            if isinstance(found, Quarantined):
+                yield found
+
+    quarantine.add(job.state, bad())
+    return sum(kinds), kinds[1]
+
+
+def _buckets(record: Record, percent: int) -> Iterator[tuple[tuple[int, bytes], tuple[str, duplicates.Signature]]]:
+    signed = duplicates.signature(record.text)
+    for band in duplicates.bands(signed, percent):
+        yield band, (record.id, signed)
+
+
+def _session(master: str) -> Any:
+    """A session, started by pyspark's own spark-submit."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers take whichever python3 is on PATH
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    builder = SparkSession.builder.master(master).appName("homespun-ingest")
+    for name, value in SETTINGS.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _require_java() -> None:
+    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
+        raise SettingsError(
+            "java: expected JAVA_HOME or java on PATH, found neither. Run: apt-get install openjdk-17-jre-headless"
+        )
+
+
+@contextmanager
+def _progress(state: Path) -> Iterator[None]:
+    """Lines of progress from the driver, which itself only waits: what the workers have noted so far."""
+    started, ended = time.time(), threading.Event()
+
+    def tell() -> None:
+        ledger = Ledger(state)
+        while not ended.wait(PROGRESS_SECONDS):
+            say("deliver", upserted=ledger.count(since=started))
+        ledger.close()
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
