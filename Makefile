@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up model shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training lock clean
+.PHONY: help doctor up model data shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -34,6 +34,10 @@ up: ## tools, machine, cluster, platform, model; ends with an answer (STACK=lab)
 model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there
 	@$(if $(FROM),,$(error FROM: expected a model's folder, got none; make model FROM=folder))
 	@$(CLI) model --stack $(STACK) --name "$(NAME)" $(if $(filter 1,$(REPLACE)),--replace) "$(FROM)"
+
+data: ## copy texts or records into the claim `data`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there
+	@$(if $(FROM),,$(error FROM: expected a folder, got none; make data FROM=folder))
+	@$(CLI) data --stack $(STACK) --name "$(NAME)" $(if $(filter 1,$(REPLACE)),--replace) "$(FROM)"
 
 shell: ## a shell in which pulumi, kubectl and python find everything
 	@$(CLI) shell --stack $(STACK)

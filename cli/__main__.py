@@ -1,10 +1,10 @@
-"""`python -m cli up|down|doctor|shell|model [--stack NAME]`; `make` calls it."""
+"""`python -m cli up|down|doctor|shell|model|data [--stack NAME]`; `make` calls it."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from cli import model
+from cli import data, model
 from cli.doctor import doctor
 from cli.down import down
 from cli.errors import DEFAULT_STACK, CommandFailed, make
@@ -35,6 +35,8 @@ def main() -> int:
                 shell(arguments.stack)
             case "model":
                 model.bring(arguments.stack, arguments.folder, arguments.name, arguments.replace)
+            case "data":
+                data.bring(arguments.stack, arguments.folder, arguments.name, arguments.replace)
     except (CommandFailed, EnvironmentBuildError, HostError, LabError, SettingsError, ToolError) as error:
         screen.line("")
         print(f"\n{error}", file=sys.stderr)
@@ -57,10 +59,12 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down", "doctor", "shell"):
         commands.add_parser(name, parents=[stack])
-    copy = commands.add_parser("model", parents=[stack])
-    copy.add_argument("folder", type=Path, help="with model.onnx, tokenizer.json and what else belongs to it")
-    copy.add_argument("--name", default="", help="of the folder in the claim; that of the folder, if left out")
-    copy.add_argument("--replace", action="store_true", help="a folder of that name with other content")
+    of_a_model, of_data = "with model.onnx, tokenizer.json and what else belongs to it", "with texts or records"
+    for name, what in (("model", of_a_model), ("data", of_data)):
+        copy = commands.add_parser(name, parents=[stack])
+        copy.add_argument("folder", type=Path, help=what)
+        copy.add_argument("--name", default="", help="of the folder in the claim; that of the folder, if left out")
+        copy.add_argument("--replace", action="store_true", help="a folder of that name with other content")
     return parser.parse_args()
 
 

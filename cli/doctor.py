@@ -130,7 +130,7 @@ def _cluster(found: GivenPlatform, stack: str) -> list[str]:
     )
     print(f"         ports {found.gateway_port}, {found.page_port} and {found.vectors_port} of every node, plain HTTP")
     print(f"         here: {places.state()}, {places.cache()}")
-    print(f"leaves   by `{make('down', stack)}`: keeps the kinds, namespace {found.namespace} and its claim {MODELS}")
+    print(f"leaves   by `{make('down', stack)}`: keeps the kinds, namespace {found.namespace} and its claims")
     return wrong
 
 

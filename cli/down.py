@@ -4,23 +4,29 @@ there before only the platform goes."""
 import contextlib
 import os
 import shutil
+from typing import Final
 
 from cli import deployment
+from cli.copy import COPIES_SELECTOR
 from cli.errors import CommandFailed
-from cli.kubectl import INFERENCE_MODELS, cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, cluster, kubeconfig
 from cli.lab import disk_bytes, machine_of
-from cli.model import COPIES_SELECTOR
 from cli.project import Project
 from cli.question import ask
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
-from stacks.platform.manifests import MODELS, SYSTEM
+from stacks.platform.manifests import DATA, MODELS, SYSTEM
+from stacks.platform.manifests import VECTORS as VECTORS_CLAIM
 from stacks.settings import GivenPlatform
 from tools.obtain import ToolError
 from tools.pulumi.install import install
 from tools.screen import Percent
-from workloads.inference.config import CONFIG_MAP
+from workloads.inference.config import CONFIG_MAP as INFERENCE
+from workloads.vectors.config import CONFIG_MAP as VECTORS
+
+KINDS: Final = (TRAINING_JOBS, VECTOR_COLLECTIONS, INFERENCE_MODELS)
+CLAIMS: Final = f"{MODELS}, {VECTORS_CLAIM} and {DATA}"
 
 
 def down(stack: str) -> None:
@@ -65,22 +71,22 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
     project.prepare()
     kubectl, namespace = cluster(stack, found), found.namespace
     try:
-        models = kubectl.get("-n", namespace, INFERENCE_MODELS).get("items", [])
+        there = {kind: len(kubectl.get("-n", namespace, kind).get("items", [])) for kind in KINDS}
     except CommandFailed as error:
         raise CommandFailed(
             f"{error}\nnothing was touched. If that cluster is gone for good, FORGET=1 drops the record of it"
         ) from None
-    ask(f"{SYSTEM} and {len(models)} models in {namespace} will go; the claim {MODELS} and what is in it stay.")
-    if models:
-        kubectl.run("-n", namespace, "delete", INFERENCE_MODELS, "--all", "--wait")
+    objects = sum(there.values())
+    ask(f"{SYSTEM} and {objects} objects in {namespace} will go; the claims {CLAIMS} and what is in them stay.")
+    for kind, number in there.items():
+        if number:
+            kubectl.run("-n", namespace, "delete", kind, "--all", "--wait")
     kubectl.run("-n", namespace, "delete", "pods", "-l", COPIES_SELECTOR, "--wait=false")
     deployment.run(project, "destroy")
-    # The operator leaves it behind, so that a deletion is never taken for 'no models'.
-    kubectl.run("-n", namespace, "delete", "configmap", CONFIG_MAP, "--ignore-not-found")
+    # The operator leaves them behind, so that a deletion is never taken for 'nothing'.
+    kubectl.run("-n", namespace, "delete", "configmap", INFERENCE, VECTORS, "--ignore-not-found")
     _forget([stack])
-    print(
-        f"gone   {SYSTEM}, {len(models)} models; kept on the cluster: the kinds, namespace {namespace}, claim {MODELS}"
-    )
+    print(f"gone   {SYSTEM}, {objects} objects; kept on the cluster: the kinds, namespace {namespace}, claims {CLAIMS}")
 
 
 def _tidy() -> None:

@@ -12,15 +12,17 @@ from typing import IO, Any, Final
 
 from cli.errors import CommandFailed
 from homespun import places
+from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP
-from homespun.api.inference import PLURAL
 from stacks.settings import GivenPlatform, PlatformSettings
 from tools.obtain import obtain
 from tools.screen import Percent
 from tools.table import named
 
-INFERENCE_MODELS: Final = f"{PLURAL}.{GROUP}"
-"""The kind by its whole name: a short one may be another's."""
+INFERENCE_MODELS: Final = f"{inference.PLURAL}.{GROUP}"
+VECTOR_COLLECTIONS: Final = f"{vectors.PLURAL}.{GROUP}"
+TRAINING_JOBS: Final = f"{training.PLURAL}.{GROUP}"
+"""The kinds by their whole names: a short one may be another's."""
 PATIENCE: Final = "--request-timeout=30s"
 """For an API server that takes a connection and says nothing."""
 

@@ -12,9 +12,10 @@ from typing import Final
 
 import yaml
 
-from cli import deployment, doctor, model
+from cli import data, deployment, doctor, model
+from cli.copy import copy
 from cli.errors import CommandFailed, make
-from cli.kubectl import INFERENCE_MODELS, PATIENCE, Kubectl, cluster, kubeconfig, write_secret
+from cli.kubectl import INFERENCE_MODELS, PATIENCE, VECTOR_COLLECTIONS, Kubectl, cluster, kubeconfig, write_secret
 from cli.lab import disk_bytes, machine_of, memory_bytes
 from cli.project import CHECKOUT, Project
 from cli.question import ask
@@ -22,7 +23,7 @@ from cli.waiting import wait
 from homespun import places
 from stacks import settings
 from stacks.machines import nspawn
-from stacks.platform.manifests import OPERATOR, SYSTEM
+from stacks.platform.manifests import DATA, MODELS, OPERATOR, SYSTEM
 from stacks.settings import BASE, BaseSettings, LabPlatform
 from tools import minilm, screen
 from tools.environments import environment
@@ -30,9 +31,11 @@ from tools.obtain import obtain
 from tools.pulumi.install import Installation, install
 from tools.table import TOOLS, Tool, named
 
-EXAMPLE: Final = CHECKOUT / "examples/inference/minilm.yaml"
+MODEL: Final = CHECKOUT / "examples/inference/minilm.yaml"
+COLLECTION: Final = CHECKOUT / "examples/vectors/papers.yaml"
+PAPERS: Final = CHECKOUT / "examples/papers"
 QUESTION: Final = "how do transformers weigh words"
-ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "training", "minilm")
+ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "spark", "training", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
 READY_SECONDS: Final = 240
@@ -54,7 +57,8 @@ def up(name: str) -> None:
     kubectl = cluster(name, platform)
     done, page = _platform(name, installation)
     said.append(done)
-    said.append(_example(kubectl, platform.namespace, name))
+    said.append(_model(kubectl, platform.namespace, name))
+    said.append(_collection(kubectl, platform.namespace, name))
     answer = _answer(page)
     screen.line("")
     print(" · ".join(said))
@@ -119,36 +123,64 @@ def _platform(name: str, installation: Installation) -> tuple[str, str]:
     return done, project.outputs()["page"]
 
 
-def _example(kubectl: Kubectl, namespace: str, stack: str) -> str:
+def _model(kubectl: Kubectl, namespace: str, stack: str) -> str:
     """The example's model, copied, applied and waited for, where there are no models. What is a user's stays so."""
     started = time.monotonic()
-    example = yaml.safe_load(EXAMPLE.read_text())
-    example["metadata"]["namespace"] = namespace
-    name = example["metadata"]["name"]
-    if models := kubectl.get("-n", namespace, INFERENCE_MODELS).get("items"):
-        conditions = [entry for one in models for entry in one.get("status", {}).get("conditions", [])]
-        ready = sum(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-        return f"models {ready} of {len(models)} Ready"
+    if known := _known(kubectl, namespace, INFERENCE_MODELS, "models"):
+        return known
+    name = _name(MODEL)
     with tempfile.TemporaryDirectory() as folder:
-        model.copy(kubectl, namespace, model.look(minilm.write(Path(folder)), name), make("up", stack))
-    kubectl.run("apply", "-f", "-", input=json.dumps(example))
-    _wait_ready(kubectl, namespace, name, stack)
+        copy(kubectl, namespace, MODELS, model.look(minilm.write(Path(folder)), name), make("up", stack))
+    _apply(kubectl, namespace, MODEL)
+    _wait_true(kubectl, namespace, INFERENCE_MODELS, name, "Ready", stack)
     return _stage(f"model {name}", time.monotonic() - started)
 
 
-def _wait_ready(kubectl: Kubectl, namespace: str, name: str, stack: str) -> None:
-    def lacking() -> str:
-        status = kubectl.get("-n", namespace, INFERENCE_MODELS, name).get("status", {})
-        conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
-        ready = conditions.get("Ready", {})
-        if ready.get("status") == "True":
-            return ""
-        return f"{ready.get('reason', 'Pending')}: {ready.get('message', 'the operator has not seen it yet')}"
+def _collection(kubectl: Kubectl, namespace: str, stack: str) -> str:
+    """The example's papers, copied, and their collection, applied and filled, where there are no collections."""
+    started = time.monotonic()
+    if known := _known(kubectl, namespace, VECTOR_COLLECTIONS, "collections"):
+        return known
+    name, embeds = _name(COLLECTION), _name(MODEL)
+    if not kubectl.get("-n", namespace, INFERENCE_MODELS, embeds):
+        return f"no collection, for there is no model {embeds}"
+    copy(kubectl, namespace, DATA, data.look(PAPERS), make("up", stack))
+    _apply(kubectl, namespace, COLLECTION)
+    _wait_true(kubectl, namespace, VECTOR_COLLECTIONS, name, "Ingested", stack)
+    return _stage(f"collection {name}", time.monotonic() - started)
 
-    if why := wait(lacking, f"model  {name}", READY_SECONDS):
+
+def _known(kubectl: Kubectl, namespace: str, kind: str, called: str) -> str:
+    """How many there are, and how many Ready; '' if there are none."""
+    found = kubectl.get("-n", namespace, kind).get("items", [])
+    conditions = [entry for one in found for entry in one.get("status", {}).get("conditions", [])]
+    ready = sum(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+    return f"{called} {ready} of {len(found)} Ready" if found else ""
+
+
+def _name(example: Path) -> str:
+    return str(yaml.safe_load(example.read_text())["metadata"]["name"])
+
+
+def _apply(kubectl: Kubectl, namespace: str, example: Path) -> None:
+    document = yaml.safe_load(example.read_text())
+    document["metadata"]["namespace"] = namespace
+    kubectl.run("apply", "-f", "-", input=json.dumps(document))
+
+
+def _wait_true(kubectl: Kubectl, namespace: str, kind: str, name: str, condition: str, stack: str) -> None:
+    def lacking() -> str:
+        status = kubectl.get("-n", namespace, kind, name).get("status", {})
+        conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
+        found = conditions.get(condition, {})
+        if found.get("status") == "True":
+            return ""
+        return f"{found.get('reason', 'Pending')}: {found.get('message', 'the operator has not seen it yet')}"
+
+    if why := wait(lacking, name, READY_SECONDS):
         raise CommandFailed(
-            f"model {name}: expected Ready within {READY_SECONDS} s, found {why}\n"
-            f"({make('shell', stack)}; kubectl -n {namespace} describe im {name};"
+            f"{name}: expected {condition} within {READY_SECONDS} s, found {why}\n"
+            f"({make('shell', stack)}; kubectl -n {namespace} describe {kind} {name};"
             f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
         )
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from lightkube import AsyncClient, codecs
 from lightkube.core.exceptions import ApiError
 from lightkube.core.resource import NamespacedResource
+from lightkube.types import CascadeType
 
 from operators.children import KIND_LABEL, Manifest
 
@@ -33,7 +34,7 @@ async def prune(
             if (resource.__name__, found.metadata.name) in names:
                 continue
             try:
-                await client.delete(resource, found.metadata.name, namespace=namespace)
+                await client.delete(resource, found.metadata.name, namespace=namespace, cascade=CascadeType.BACKGROUND)
             except ApiError as error:
                 if error.status.code != 404:
                     raise

@@ -19,6 +19,7 @@ from operators.inference.manifests import Images as InferenceImages
 from operators.queue import Queue
 from operators.training.handlers import Reconciler as TrainingReconciler
 from operators.vectors.handlers import Reconciler as VectorsReconciler
+from operators.vectors.ingestion import Gateways
 from operators.vectors.manifests import Images as VectorsImages
 
 WATCH_SECONDS: Final = 300
@@ -27,6 +28,7 @@ CHILDREN: Final = (
     ("", "v1", "configmaps"),
     ("", "v1", "services"),
     ("apps", "v1", "deployments"),
+    ("batch", "v1", "jobs"),
     ("jobset.x-k8s.io", "v1alpha2", "jobsets"),
 )
 PLURALS: Final = {
@@ -65,7 +67,10 @@ async def _run(arguments: argparse.Namespace) -> None:
                 http,
                 arguments.vectors_gateway,
                 arguments.vectors_url or arguments.vectors_gateway,
-                VectorsImages(milvus=arguments.milvus_image, vectors=arguments.vectors_image),
+                Gateways(arguments.inference_gateway, arguments.vectors_gateway),
+                VectorsImages(
+                    milvus=arguments.milvus_image, vectors=arguments.vectors_image, ingest=arguments.ingest_image
+                ),
             ).reconcile,
             training.KIND: TrainingReconciler(client, arguments.training_image).reconcile,
         }
@@ -133,7 +138,7 @@ def _arguments() -> argparse.Namespace:
     for kind in ("inference", "vectors"):
         parser.add_argument(f"--{kind}-gateway", required=True, metavar="URL", help="from here")
         parser.add_argument(f"--{kind}-url", metavar="URL", help="the same for clients (default: from here)")
-    for image in ("triton", "serving", "milvus", "vectors", "training"):
+    for image in ("triton", "serving", "milvus", "vectors", "ingest", "training"):
         parser.add_argument(f"--{image}-image", required=True)
     parser.add_argument("--health-port", type=int, default=8080)
     return parser.parse_args()

@@ -30,10 +30,11 @@ OPERATOR: Final = (
     Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
     Right("", ("persistentvolumeclaims",), ("list",), "which claims the pods can mount"),
-    Right("", ("pods",), ("list",), "why a worker does not start"),
+    Right("", ("pods",), ("list",), "what a Job's pod left, why a worker does not start"),
     Right("", ("pods/log",), ("get",), "how far it is"),
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the servers"),
+    Right("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete"), "what fills collections"),
     Right("jobset.x-k8s.io", ("jobsets",), ("get", "list", "watch", "create", "patch", "delete"), "the workers"),
 )  # fmt: skip
 
@@ -50,7 +51,7 @@ VECTORS_GATEWAY: Final = (
     Right("", ("configmaps",), ("watch",), "the gateway follows its configuration", (VECTORS,)),
     Right("discovery.k8s.io", ("endpointslices",), ("list", "watch"), "and finds the engine"),
 )
-PAGE: Final = (Right(GROUP, (inference.PLURAL,), ("list",), "the page shows the models"),)
+PAGE: Final = (Right(GROUP, PLURALS, ("list",), "the page shows what there is"),)
 PAGE_CLUSTER: Final = (Right("", ("nodes",), ("list",), "and the machines"),)
 
 

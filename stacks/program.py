@@ -140,7 +140,7 @@ def _platform(
         vectors_port=settings.vectors_port,
         models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
         vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
-        training_size=settings.training_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        data_size=settings.data_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
         jobset=() if isinstance(settings, GivenPlatform) and settings.jobset == "present" else tuple(jobset.parts()),
         volumes=volumes,
     )

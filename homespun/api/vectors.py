@@ -1,6 +1,6 @@
 """`VectorCollection`: vectors in Milvus behind the Pinecone API."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -91,14 +91,64 @@ class Engine(Fields):
     """http://host:port of a Milvus that is there already; empty: one that Homespun runs in this namespace."""
 
 
+class Embedding(Fields):
+    """How a record becomes a vector."""
+
+    model_ref: str = Field(min_length=1, max_length=253)
+    """An InferenceModel of this namespace, of the task feature-extraction."""
+    source_fields: tuple[Annotated[str, Field(description="A field.", min_length=1)], ...] = Field(
+        min_length=1, max_length=16
+    )
+    """Fields of a record whose texts are embedded, joined in this order."""
+
+
+class Source(Fields):
+    """Where records come from."""
+
+    uri: str = Field(max_length=512, pattern=r"^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[\w.*?-]+)+$")
+    """`pvc://<claim>/<folder>/*.jsonl` in a claim of this namespace; `make data` copies a folder into `data`."""
+    format: Literal["jsonl"] = "jsonl"
+    """jsonl: one JSON object a line."""
+    id_field: str = Field(default="id", min_length=1, max_length=128)
+    """The field that tells records apart; a later record of an id replaces an earlier one."""
+
+
+class Dedupe(Fields):
+    """Which records stand for others."""
+
+    method: Literal["exact", "minhash"] = "exact"
+    """exact: of the same text; minhash: near enough to it too (https://doi.org/10.1109/SEQUEN.1997.666900)."""
+    threshold_percent: int = Field(default=80, ge=50, le=100)
+    """minhash: how much of their shingles two texts share at least."""
+
+
+class Ingestion(Fields):
+    """How the collection is filled."""
+
+    engine: Literal["Spark"] = "Spark"
+    """Spark: a Job in local mode; where little has changed, its functions run without a JVM."""
+    source: Source
+    dedupe: Dedupe = Dedupe()
+    namespace: str = Field(default="", max_length=512)
+    """Of the vectors, in the collection; empty: the default one."""
+
+
 class VectorCollectionSpec(Fields):
     """What ought to be kept and searched."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!has(self.ingestion) || has(self.embedding)", "ingestion: expected embedding beside it: what embeds"),
+        )
+    )
 
     vectors: Vectors
     metadata: Metadata = Metadata()
     index: Index = Index()
     engine: Engine = Engine()
     access: Access = Access()
+    embedding: Embedding | None = None
+    ingestion: Ingestion | None = None
 
 
 class GenerationStatus(Fields):
@@ -116,6 +166,29 @@ class CollectionFailureStatus(Fields):
     message: str
 
 
+class IngestionStatus(Fields):
+    """What became of the source's records."""
+
+    state: Literal["Pending", "Running", "Succeeded", "Failed"] = "Pending"
+    """Where the Job stands."""
+    job: str = ""
+    """Its name; deleted, it runs again."""
+    read: int = 0
+    """Records in the source."""
+    duplicates: int = 0
+    """Records that another one stands for."""
+    quarantined: int = 0
+    """Records that can't be taken; quarantine.jsonl beside the source has each with its reason."""
+    upserted: int = 0
+    """Vectors that were written."""
+    unchanged: int = 0
+    """Records that were in the collection already, just so."""
+    engine: str = ""
+    """spark, python, or none where nothing had changed."""
+    message: str = ""
+    """What went wrong, and what to do."""
+
+
 class VectorCollectionStatus(Fields):
     """What is served."""
 
@@ -127,7 +200,9 @@ class VectorCollectionStatus(Fields):
     rows: int = 0
     """Vectors in it, in all namespaces."""
     active: GenerationStatus | None = None
+    ingestion: IngestionStatus | None = None
     last_failure: CollectionFailureStatus | None = None
     conditions: tuple[Condition, ...] = conditions(
-        "Accepted: the object makes sense. Ready: a write and a query were answered through the gateway."
+        "Accepted: the object makes sense. Ready: a write and a query were answered through the gateway. Ingested: all"
+        " of the source is in it."
     )

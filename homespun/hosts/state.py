@@ -36,8 +36,8 @@ MODELS: Final = f"{VOLUMES}/models"
 """The folder behind the claim that models are copied into. Its mode is the kubelet's to set (fsGroup)."""
 VECTORS: Final = f"{VOLUMES}/vectors"
 """The folder behind the claim that holds Milvus's data."""
-TRAINING: Final = f"{VOLUMES}/training"
-"""The folder behind the claim for training's data and checkpoints."""
+DATA: Final = f"{VOLUMES}/data"
+"""The folder behind the claim for texts, records and checkpoints."""
 
 PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat")
 """What kubeadm and kube-proxy want from the distribution."""
@@ -145,7 +145,7 @@ def desired(
         packages=PACKAGES,
         modules=facts.loadable_modules,
         folders=(f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER),
-        volumes=(MODELS, VECTORS, TRAINING) if role == "control-plane" else (),
+        volumes=(MODELS, VECTORS, DATA) if role == "control-plane" else (),
         files=tuple(files),
         units=(egress, containerd, kubelet),
         images=images,

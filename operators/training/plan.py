@@ -24,7 +24,7 @@ from workloads.training.config import (
 
 Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
 
-CLAIM: Final = "training"
+CLAIM: Final = "data"
 """The claim that comes with the platform, for data and checkpoints."""
 CLAIMS: Final = "/claims"
 """Where workers see claims, by name."""

@@ -1,23 +1,30 @@
 """The reconcile of a namespace's `VectorCollection`s: reads, plans, applies, probes, shows."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from httpx2 import AsyncClient as HttpClient
 from lightkube import AsyncClient
+from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Secret, Service
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import ConfigMap, Pod, Secret, Service
 
+from homespun.api import inference
 from homespun.api.fields import GROUP, VERSION
+from homespun.api.inference import InferenceModelSpec
 from homespun.api.vectors import KIND, PLURAL, VectorCollectionSpec, VectorCollectionStatus
 from operators import apply, children, objects, reading, status
-from operators.vectors import manifests, plan
+from operators.vectors import ingestion, manifests, plan
 from operators.vectors.probing import ask
+from workloads.edge.document import ConfigError
 from workloads.vectors.config import Config, parse_placements, render
+from workloads.vectors.ingestion import Report, parse_report
 
 VectorCollection = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
-CHILDREN: Final = (ConfigMap, Secret, Service, Deployment)
+InferenceModel = create_namespaced_resource(GROUP, VERSION, inference.KIND, inference.PLURAL)
+CHILDREN: Final = (ConfigMap, Secret, Service, Deployment, Job)
 SOON: Final = 0.5
 """Seconds until the next look while something is under way."""
 STEADY: Final = 10.0
@@ -34,6 +41,8 @@ class Reconciler:
     """The gateway's address from here."""
     url: str
     """The gateway's address for clients."""
+    gateways: ingestion.Gateways
+    """The addresses of both gateways from a pod."""
     images: manifests.Images
     probes: dict[plan.Probe, str] = field(default_factory=dict)
 
@@ -46,34 +55,94 @@ class Reconciler:
             ]
         )
         if not items:
-            await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], ())
+            await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], [])
             return STEADY
         probe_token = await reading.probe_token(self.client, namespace, manifests.PROBE_SECRET)
         refs = [ref for item in items for ref in plan.secret_keys(item.spec)]
         secrets = await reading.declared_secrets(self.client, namespace, refs)
         observed = plan.Observed(objects=items, secrets=secrets)
         config = plan.config_of(observed, probe_token)
-        await self._apply(
-            namespace,
-            [
-                children.secret(namespace, manifests.PROBE_SECRET, {reading.PROBE_KEY: probe_token}),
-                manifests.config_map(namespace, render(config)),
-                manifests.service(namespace),
-                manifests.deployment(namespace, self.images, plan.own_engine(config)),
-            ],
-            items,
-        )
+        shared = [
+            children.secret(namespace, manifests.PROBE_SECRET, {reading.PROBE_KEY: probe_token}),
+            manifests.config_map(namespace, render(config)),
+            manifests.service(namespace),
+            manifests.deployment(namespace, self.images, plan.own_engine(config)),
+        ]
+        await apply.apply(self.client, children.owned(shared, KIND, [objects.owner(item, KIND) for item in items]))
         placements = await reading.placements(self.http, self.gateway, probe_token, parse_placements)
         observed = replace(observed, placements=placements)
         await self._probe(plan.probes(observed, config), probe_token)
         observed = replace(observed, probes=self.probes)
-        for item in items:
-            shown, findings = plan.status(item, observed, config, self.url)
-            await status.show(self.client, VectorCollection, namespace, item, shown, findings)
-        return SOON if plan.progressing(observed, config) else STEADY
 
-    async def _apply(self, namespace: str, wanted: list[children.Manifest], items: tuple[plan.Object, ...]) -> None:
-        owners = [objects.owner(item, KIND) for item in items]
+        filled = [item for item in items if item.spec.ingestion]
+        models = await self._models(namespace) if filled else {}
+        claims = frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str]()
+        own: list[children.Manifest] = []
+        soon = plan.progressing(observed, config)
+        for item in items:
+            source = ingestion.Observed(models, claims, plan.answers(item, observed, config))
+            if item.spec.ingestion:
+                source = replace(source, run=await self._run(namespace, ingestion.job_name(item)))
+                own += await self._fill(namespace, item, source)
+                soon = soon or ingestion.progressing(item, source)
+            shown, findings = plan.status(item, observed, config, self.url)
+            filling, found = ingestion.status(item, source)
+            shown = shown.model_copy(update={"ingestion": filling})
+            await status.show(self.client, VectorCollection, namespace, item, shown, [*findings, *found])
+        await apply.prune(self.client, namespace, KIND, CHILDREN, [*shared, *own])
+        return SOON if soon else STEADY
+
+    async def _fill(self, namespace: str, item: plan.Object, source: ingestion.Observed) -> list[children.Manifest]:
+        """The children of one collection's source. A Job that is there is left alone: it can't be changed."""
+        told = ingestion.document(item, source, self.gateways)
+        if told is None:
+            return []
+        document = ingestion.config_map(namespace, item, told)
+        job = ingestion.job(namespace, item, source, self.images.ingest)
+        new = [document, job] if source.run is None else [document]
+        await apply.apply(self.client, [children.child(one, KIND, [objects.owner(item, KIND)]) for one in new])
+        return [document, job]
+
+    async def _run(self, namespace: str, name: str) -> ingestion.Run | None:
+        try:
+            job = await self.client.get(Job, name, namespace=namespace)
+        except ApiError as error:
+            if error.status.code == 404:
+                return None
+            raise
+        conditions = {one.type: one for one in (job.status and job.status.conditions) or () if one.status == "True"}
+        failed = conditions.get("Failed")
+        return ingestion.Run(
+            succeeded="Complete" in conditions,
+            failed=(failed.message or failed.reason or "it failed") if failed else "",
+            report=await self._report(namespace, name),
+        )
+
+    async def _report(self, namespace: str, job: str) -> Report | None:
+        """What the Job's newest pod that has ended left as its last words."""
+        labels: Any = {"batch.kubernetes.io/job-name": job}
+        ended: list[tuple[str, str]] = []
+        async for pod in self.client.list(Pod, namespace=namespace, labels=labels):
+            for container in (pod.status and pod.status.containerStatuses) or ():
+                over = container.state.terminated if container.state else None
+                if over and over.message:
+                    ended.append((str(over.finishedAt), over.message))
+        for _, message in sorted(ended, reverse=True):
+            try:
+                return parse_report(message)
+            except ConfigError:
+                continue  # one that was killed leaves the end of its log
+        return None
+
+    async def _models(self, namespace: str) -> dict[str, InferenceModelSpec]:
+        found = self.client.list(InferenceModel, namespace=namespace)
+        return {
+            str(document.metadata.name): InferenceModelSpec.model_validate(document["spec"])
+            async for document in found
+            if document.metadata
+        }
+
+    async def _apply(self, namespace: str, wanted: list[children.Manifest], owners: list[children.Manifest]) -> None:
         await apply.apply(self.client, children.owned(wanted, KIND, owners))
         await apply.prune(self.client, namespace, KIND, CHILDREN, wanted)
 

@@ -24,6 +24,7 @@ class Images:
 
     milvus: str
     vectors: str
+    ingest: str
 
 
 def config_map(namespace: str, document: str) -> Manifest:

@@ -99,6 +99,11 @@ def progressing(observed: Observed, config: Config) -> bool:
     return any(observed.probes.get(probe) != "" for probe in probes(observed, config))
 
 
+def answers(item: Object, observed: Observed, config: Config) -> bool:
+    """Whether the collection has answered a write and a query."""
+    return any(observed.probes.get(probe) == "" for probe in probes(observed, config) if probe.collection == item.name)
+
+
 def secret_keys(spec: VectorCollectionSpec) -> tuple[SecretKey, ...]:
     """The Secret keys that a spec refers to."""
     return tuple(token.secret_ref for token in spec.access.tokens)
@@ -156,7 +161,7 @@ def _ready(
 ) -> Finding:
     if observed.placements is None:
         return Finding("Ready", "Unknown", "GatewayUnreachable", "the gateway does not answer the operator")
-    if any(observed.probes.get(probe) == "" for probe in probes(observed, config) if probe.collection == item.name):
+    if answers(item, observed, config):
         return Finding("Ready", "True", "Answered", "answered a write and a query through the gateway")
     if failure:
         return Finding("Ready", "False", failure.reason, failure.message)

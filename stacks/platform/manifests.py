@@ -8,9 +8,8 @@ from homespun.api.crd import KINDS, definition
 from operators import pods, rbac
 from operators.children import Manifest
 from operators.inference.manifests import SERVER
-from operators.training.plan import CLAIM as TRAINING
-from operators.vectors.manifests import CLAIM as VECTORS
-from operators.vectors.manifests import SERVER as VECTORS_SERVER
+from operators.training import plan as training
+from operators.vectors import manifests as vectors
 from stacks.platform import jobset
 
 SYSTEM: Final = "homespun-system"
@@ -21,6 +20,10 @@ VECTORS_GATEWAY: Final = "vectors-gateway"
 PAGE: Final = "page"
 MODELS: Final = "models"
 """The claim that models are copied into."""
+VECTORS: Final = vectors.CLAIM
+DATA: Final = training.CLAIM
+OPERATORS_IMAGES: Final = ("triton", "serving", "milvus", "vectors", "ingest", "training")
+"""What it makes pods of."""
 PORT: Final = 8080
 OURS: Final = {"app.kubernetes.io/part-of": "homespun"}
 """On a namespace: it was made by us, and may be taken up again."""
@@ -52,7 +55,7 @@ class Platform:
     vectors_port: int = 30082
     models_size: str = "5Gi"
     vectors_size: str = "10Gi"
-    training_size: str = "20Gi"
+    data_size: str = "20Gi"
     jobset: tuple[Manifest, ...] = ()
     """JobSet's own parts; none: the cluster has it already."""
     volumes: LocalVolumes | None = None
@@ -84,7 +87,7 @@ def manifests(platform: Platform) -> list[Manifest]:
         *_rights(platform.namespace),
         *_claim(MODELS, platform.models_size, platform),
         *_claim(VECTORS, platform.vectors_size, platform),
-        *_claim(TRAINING, platform.training_size, platform),
+        *_claim(DATA, platform.data_size, platform),
         *(jobset.controller(platform.jobset, SYSTEM, platform.images["jobset"]) if platform.jobset else ()),
         *_operator(platform),
         *_gateway(platform),
@@ -112,7 +115,7 @@ def _rights(namespace: str) -> Iterable[Manifest]:
         (PAGE, SYSTEM, rbac.PAGE),
         (SERVER, namespace, rbac.SERVER),
         (VECTORS_GATEWAY, SYSTEM, rbac.VECTORS_GATEWAY),
-        (VECTORS_SERVER, namespace, rbac.VECTORS_SERVER),
+        (vectors.SERVER, namespace, rbac.VECTORS_SERVER),
     ):
         yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": home}}
         yield rbac.role(_role(name), namespace, rights)
@@ -171,7 +174,7 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
         f"--inference-url={platform.gateway_url}",
         f"--vectors-gateway=http://{VECTORS_GATEWAY}.{SYSTEM}.svc",
         f"--vectors-url={platform.vectors_url}",
-        *(f"--{name}-image={platform.images[name]}" for name in ("triton", "serving", "milvus", "vectors", "training")),
+        *(f"--{name}-image={platform.images[name]}" for name in OPERATORS_IMAGES),
     ]  # fmt: skip
     yield _deployment(
         OPERATOR,
@@ -201,8 +204,8 @@ def _page(platform: Platform) -> Iterable[Manifest]:
     command = [
         "python", "-m", "workloads.pages",
         f"--namespace={platform.namespace}",
-        f"--gateway=http://{GATEWAY}.{SYSTEM}.svc",
-        "--papers=/opt/homespun/examples/papers.jsonl",
+        f"--inference-gateway=http://{GATEWAY}.{SYSTEM}.svc",
+        f"--vectors-gateway=http://{VECTORS_GATEWAY}.{SYSTEM}.svc",
     ]  # fmt: skip
     resources = {"requests": {"cpu": "25m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     yield _deployment(PAGE, platform.images["serving"], command, resources, ready="/healthz")

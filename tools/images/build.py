@@ -65,7 +65,7 @@ RECIPES: Final = (
                                     "workloads/vectors/ingestion.py", "workloads/edge/document.py",
                                     "workloads/**/__init__.py")),
     Recipe("serving", "serving", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/inference/**/*.py",
-                                  "workloads/pages/**/*.py", "workloads/pages/templates/*", "examples/*.jsonl")),
+                                  "workloads/pages/**/*.py", "workloads/pages/templates/*")),
     Recipe("triton", "triton", ("workloads/__init__.py", "workloads/inference/**/*.py")),
     Recipe("vectors", "vectors", ("workloads/__init__.py", "workloads/edge/**/*.py", "workloads/vectors/**/*.py")),
     Recipe("milvus", "milvus", ("workloads/__init__.py", "workloads/vectors/__init__.py",

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -16,9 +16,12 @@ from lightkube.resources.core_v1 import Node
 
 from workloads.pages.app import app
 from workloads.pages.cloud import Cloud, Document, cloud
-from workloads.pages.search import Search, read
+from workloads.pages.search import Search
 
-InferenceModel = create_namespaced_resource("homespun.dev", "v1alpha1", "InferenceModel", "inferencemodels")
+InferenceModel, VectorCollection, TrainingJob = (
+    create_namespaced_resource("homespun.dev", "v1alpha1", kind, f"{kind.lower()}s")
+    for kind in ("InferenceModel", "VectorCollection", "TrainingJob")
+)
 
 
 def main() -> int:
@@ -29,19 +32,27 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     client = AsyncClient()
 
+    last = Cloud()
+
     async def read_cloud() -> Cloud:
+        nonlocal last
         try:
             nodes = await _documents(client.list(Node))
-            models = await _documents(client.list(InferenceModel, namespace=arguments.namespace))
+            kinds = [
+                await _documents(client.list(kind, namespace=arguments.namespace))
+                for kind in (InferenceModel, VectorCollection, TrainingJob)
+            ]
         except (ApiError, HTTPError) as error:
-            return Cloud(
-                trouble=f"the API server can't be read ({type(error).__name__}); models answer all the same."
-                " `make up` mends it"
+            trouble = (
+                f"the API server can't be read ({type(error).__name__}), and this is what it last said; models and"
+                " collections answer all the same. `make up` mends it"
             )
-        return cloud(nodes, models)
+            return replace(last, trouble=trouble)
+        last = cloud(nodes, *kinds)
+        return last
 
     async with HttpClient() as http:
-        search = Search(http, arguments.gateway, arguments.model, read(arguments.papers))
+        search = Search(http, arguments.inference_gateway, arguments.vectors_gateway)
         config = uvicorn.Config(app(read_cloud, search), host=arguments.host, port=arguments.port, log_level="warning")
         await uvicorn.Server(config).serve()
 
@@ -53,11 +64,8 @@ async def _documents(listing: Any) -> list[Document]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m workloads.pages", description="The page of the cloud.")
     parser.add_argument("--namespace", default="ml", help="where the users' objects are")
-    parser.add_argument("--gateway", required=True, metavar="URL", help="the inference gateway, from here")
-    parser.add_argument(
-        "--model", default="sentence-transformers/all-MiniLM-L6-v2", help="id that the search embeds with"
-    )
-    parser.add_argument("--papers", type=Path, required=True, help="JSONL of what the search box finds")
+    for kind in ("inference", "vectors"):
+        parser.add_argument(f"--{kind}-gateway", required=True, metavar="URL", help="from here")
     parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a pod's own address
     parser.add_argument("--port", type=int, default=8080)
     return parser.parse_args()

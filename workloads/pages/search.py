@@ -1,19 +1,12 @@
-"""A few papers, found by meaning: embedded once by the served model; a question costs one embedding."""
+"""A collection searched by meaning: the question is embedded as its records were, and its neighbours are asked for."""
 
-import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from httpx2 import AsyncClient, HTTPError
+from httpx2 import AsyncClient, HTTPError, Response
 
-from workloads.inference.config import REVISION_ANSWER_HEADER
-
-Vectors = npt.NDArray[np.float32]
+from workloads.pages.cloud import Collection
 
 
 class SearchError(Exception):
@@ -21,26 +14,35 @@ class SearchError(Exception):
 
 
 @dataclass(frozen=True)
-class Paper:
-    """One record of the library."""
+class Question:
+    """What is asked, and what an answer must be like."""
 
-    id: str
-    title: str
-    year: int
-    summary: str
+    text: str
+    since: int | None = None
+    """Year."""
+    until: int | None = None
+    """Year."""
+    venue: str = ""
 
     @property
-    def text(self) -> str:
-        """What is embedded."""
-        return f"{self.title}. {self.summary}"
+    def filter(self) -> dict[str, Any]:
+        """In Pinecone's words (https://docs.pinecone.io/guides/search/filter-by-metadata); {} filters nothing."""
+        years = {"$gte": self.since, "$lte": self.until}
+        wanted = {name: year for name, year in years.items() if year is not None}
+        return ({"year": wanted} if wanted else {}) | ({"venue": {"$eq": self.venue}} if self.venue else {})
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A paper and its cosine similarity to the question."""
+    """A record, and how near it is to the question."""
 
-    paper: Paper
+    id: str
     score: float
+    title: str
+    year: int | None
+    venue: str
+    authors: tuple[str, ...]
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -51,67 +53,59 @@ class Answer:
     milliseconds: float
 
 
-def read(path: Path) -> tuple[Paper, ...]:
-    """The papers of a JSONL file."""
-    rows = (json.loads(line) for line in path.read_text().splitlines() if line.strip())
-    return tuple(Paper(row["id"], row["title"], int(row["year"]), row["summary"]) for row in rows)
-
-
-def best(papers: Sequence[Paper], vectors: Vectors, question: Vectors, count: int) -> tuple[Hit, ...]:
-    """The `count` papers most similar to the question. `vectors` (n, d), `question` (d), all of length 1."""
-    scores = vectors @ question
-    order = np.argsort(-scores, kind="stable")[:count]
-    return tuple(Hit(papers[index], float(scores[index])) for index in order)
-
-
 class Search:
-    """The library, and the vectors that the present revision of the model gives it."""
+    """Both gateways."""
 
-    def __init__(self, http: AsyncClient, gateway: str, model_id: str, papers: tuple[Paper, ...]) -> None:
-        self._http = http
-        self._url = f"{gateway}/models/{model_id}/pipeline/feature-extraction"
-        self._papers = papers
-        self._vectors: Vectors | None = None
-        self._revision = ""
+    def __init__(self, http: AsyncClient, inference: str, vectors: str) -> None:
+        self._http, self._inference, self._vectors = http, inference, vectors
 
-    async def ask(self, question: str, count: int = 5) -> Answer:
-        """The papers closest in meaning to the question. Raises SearchError."""
+    async def ask(self, collection: Collection, question: Question, count: int = 5) -> Answer:
+        """The records closest in meaning to the question. Raises SearchError."""
         started = time.perf_counter()
-        embedded, revision = await self._embed([question])
-        if self._vectors is None or revision != self._revision:
-            # Vectors of two revisions must not be compared.
-            self._vectors, self._revision = await self._embed([paper.text for paper in self._papers])
-            started = time.perf_counter()
-            embedded, revision = await self._embed([question])
-            if revision != self._revision:
-                raise SearchError("the model is being replaced just now; try again in a moment")
-        hits = best(self._papers, self._vectors, embedded[0], count)
-        return Answer(hits, (time.perf_counter() - started) * 1000)
+        url = f"{self._inference}/models/{collection.model_id}/pipeline/feature-extraction"
+        vector = await self._post(url, {"inputs": question.text})
+        body = {"vector": vector, "topK": count, "includeMetadata": True}
+        if question.filter:
+            body["filter"] = question.filter
+        found = await self._post(f"{self._vectors}/v/{collection.name}/query", body)
+        return Answer(tuple(map(hit, found["matches"])), (time.perf_counter() - started) * 1000)
 
-    async def _embed(self, texts: list[str]) -> tuple[Vectors, str]:
-        """Vectors of length 1, (n, d), and the revision that made them."""
+    async def _post(self, url: str, body: dict[str, Any]) -> Any:
         try:
-            answer = await self._http.post(self._url, json={"inputs": texts, "normalize": True}, timeout=30)
+            answer = await self._http.post(url, json=body, timeout=30)
         except HTTPError as error:
             raise SearchError(
                 f"the gateway does not answer ({type(error).__name__}); see `kubectl -n homespun-system get pods`"
             ) from error
         try:
-            body = answer.json()
+            said = answer.json()
         except ValueError as error:
-            raise SearchError(
-                f"expected the gateway at {self._url}, found something else ({answer.status_code})"
-            ) from error
+            raise SearchError(f"expected a gateway at {url}, found something else ({answer.status_code})") from error
         if answer.status_code != 200:
-            raise SearchError(_reason(answer.status_code, body))
-        return np.asarray(body, dtype=np.float32), answer.headers.get(REVISION_ANSWER_HEADER, "")
+            raise SearchError(_reason(answer, said))
+        return said
 
 
-def _reason(status: int, body: Any) -> str:
-    said = body.get("error", "") if isinstance(body, dict) else ""
+def hit(match: dict[str, Any]) -> Hit:
+    """A match of the API; a record without a title is called by its id."""
+    metadata = match.get("metadata") or {}
+    year, authors = metadata.get("year"), metadata.get("authors")
+    return Hit(
+        id=match["id"],
+        score=float(match["score"]),
+        title=str(metadata.get("title") or match["id"]),
+        year=int(year) if isinstance(year, int | float) else None,
+        venue=str(metadata.get("venue") or ""),
+        authors=tuple(map(str, authors)) if isinstance(authors, list) else (),
+        summary=str(metadata.get("summary") or ""),
+    )
+
+
+def _reason(answer: Response, body: Any) -> str:
+    said = str(body.get("error") or body.get("message") or "") if isinstance(body, dict) else ""
     advice = {
-        401: "this model asks for a token, which the page has none of",
-        404: "apply examples/inference/minilm.yaml to search with it",
+        401: "it asks for a token, which the page has none of",
         503: "it is on its way, try again in a moment",
     }
+    status = answer.status_code
     return f"{said or status}; {advice[status]}" if status in advice else f"{said or status}"

@@ -10,7 +10,6 @@ from tests.integration.operators.objects import delete_all
 from tests.integration.parts import operator
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
-from tests.integration.parts.serving import ROOT
 from tests.waiting import answers
 from tools.environments import environment
 
@@ -47,8 +46,8 @@ def page(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFact
         [
             environment("serving") / "bin/python", "-m", "workloads.pages",
             f"--namespace={namespace}",
-            f"--gateway={operator.GATEWAY}",
-            f"--papers={ROOT}/examples/papers.jsonl",
+            f"--inference-gateway={operator.GATEWAY}",
+            f"--vectors-gateway={operator.VECTORS_GATEWAY}",
             "--host=127.0.0.1",
             f"--port={PAGE_PORT}",
         ],

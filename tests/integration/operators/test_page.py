@@ -1,27 +1,14 @@
-"""The page shows what there is and why something is not Ready, and finds a paper by meaning."""
+"""The page shows what there is and why something is not Ready, and says what a search lacks."""
 
 import httpx2
 import pytest
 
 from tests.integration.operators.objects import apply, condition, inference_model
-from tests.integration.operators.test_serving import ready
 from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.waiting import until
-from tools.minilm import MODEL_ID
 
 pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
-
-
-def test_a_question_finds_a_paper_by_meaning(cluster: Cluster, page: str) -> None:
-    apply(cluster, inference_model("minilm", modelId=MODEL_ID))
-    until("Ready", lambda: ready(cluster, "minilm"))
-    shown = httpx2.get(page, params={"q": "how do transformers weigh words"}, timeout=30).text
-    assert "Attention Is All You Need" in shown.split("</li>")[0]
-    assert ">Ready<" in shown
-    found = httpx2.get(f"{page}search", params={"q": "how do transformers weigh words"}, timeout=30).json()
-    assert (found["hits"][0]["title"], found["hits"][0]["year"]) == ("Attention Is All You Need", 2017)
-    assert 0 < found["milliseconds"] < 1000
 
 
 def test_what_is_not_ready_is_told_with_its_reason(cluster: Cluster, page: str) -> None:
@@ -32,11 +19,11 @@ def test_what_is_not_ready_is_told_with_its_reason(cluster: Cluster, page: str) 
     assert ">Failed<" in shown
 
 
-def test_a_search_without_its_model_says_what_to_apply(page: str) -> None:
-    assert "apply examples/inference/minilm.yaml" in httpx2.get(page, params={"q": "anything"}, timeout=30).text
+def test_a_search_without_a_collection_says_what_to_apply(page: str) -> None:
+    assert "apply -f examples/vectors/papers.yaml" in httpx2.get(page, params={"q": "anything"}, timeout=30).text
     refused = httpx2.get(f"{page}search", params={"q": "anything"}, timeout=30)
     assert refused.status_code == 503
-    assert "apply examples/inference/minilm.yaml" in refused.json()["error"]
+    assert "apply -f examples/vectors/papers.yaml" in refused.json()["error"]
     assert httpx2.get(f"{page}search").status_code == 400
 
 

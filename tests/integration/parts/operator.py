@@ -27,6 +27,7 @@ def start(cluster: Cluster, folder: Path, health_port: int = HEALTH_PORT) -> Pro
         f"--serving-image={SERVING_IMAGE}",
         "--milvus-image=localhost/homespun-milvus:1",
         "--vectors-image=localhost/homespun-vectors:1",
+        "--ingest-image=localhost/homespun-ingest:1",
         "--training-image=localhost/homespun-training:1",
         f"--health-port={health_port}",
     ]  # fmt: skip

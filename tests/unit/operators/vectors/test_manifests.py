@@ -6,7 +6,7 @@ from operators.vectors import manifests
 from tests.policy import violations
 from workloads.vectors import engine
 
-IMAGES = manifests.Images(milvus="local/milvus:1", vectors="local/vectors:1")
+IMAGES = manifests.Images(milvus="local/milvus:1", vectors="local/vectors:1", ingest="local/ingest:1")
 
 
 @pytest.mark.parametrize("own_engine", [True, False])

@@ -8,7 +8,7 @@ from operators.children import Manifest
 from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
 from tests.policy import violations
 
-NAMES = ("operator", "serving", "triton", "vectors", "milvus", "training", "jobset")
+NAMES = ("operator", "serving", "triton", "vectors", "milvus", "ingest", "training", "jobset")
 JOBSET: tuple[Manifest, ...] = (
     {"apiVersion": "v1", "kind": "CustomResourceDefinition", "metadata": {"name": "jobsets.jobset.x-k8s.io"}},
     {"apiVersion": "v1", "kind": "ClusterRole", "metadata": {"name": "manager-role"}, "rules": []},
@@ -89,8 +89,8 @@ def test_what_users_objects_and_data_hang_on_outlives_the_platform() -> None:
         "PersistentVolumeClaim/models",
         "PersistentVolume/ml-vectors",
         "PersistentVolumeClaim/vectors",
-        "PersistentVolume/ml-training",
-        "PersistentVolumeClaim/training",
+        "PersistentVolume/ml-data",
+        "PersistentVolumeClaim/data",
     }
 
 

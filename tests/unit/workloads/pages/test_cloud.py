@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workloads.pages.cloud import gibibytes, machine, model
+from workloads.pages.cloud import Collection, cloud, collection, gibibytes, job, machine, model, polyline
 
 
 def node(**conditions: str) -> dict[str, Any]:
@@ -54,3 +54,60 @@ def test_a_model_that_no_operator_has_seen_says_where_to_look() -> None:
 @pytest.mark.parametrize(("quantity", "gib"), [("2Gi", 2.0), ("512Mi", 0.5), ("1073741824", 1.0), ("odd", 0.0)])
 def test_memory_is_read_in_its_unit(quantity: str, gib: float) -> None:
     assert gibibytes(quantity) == gib
+
+
+def collection_of(**status: Any) -> Collection:
+    """The page's view of a collection that is filled by the model `minilm`."""
+    spec = {
+        "vectors": {"dimension": 384, "metric": "cosine"},
+        "metadata": {"fields": [{"name": "year", "type": "int"}]},
+        "embedding": {"modelRef": "minilm", "sourceFields": ["title"]},
+    }
+    return collection({"metadata": {"name": "papers"}, "spec": spec, "status": status}, {"minilm": "org/m"})
+
+
+def test_a_collection_says_what_is_in_it_and_what_embeds_questions() -> None:
+    counts = {"read": 5, "duplicates": 1, "quarantined": 1, "upserted": 3, "unchanged": 0}
+    ready = [{"type": "Ready", "status": "True"}]
+    seen = collection_of(rows=3, conditions=ready, ingestion=counts)
+    assert (seen.ready, seen.rows, seen.model_id, seen.trouble) == (True, 3, "org/m", "")
+    assert seen.about == "384 numbers · cosine · year"
+    assert seen.filled == "5 read · 1 duplicates · 1 quarantined · 3 upserted · 0 unchanged"
+
+
+def test_a_collection_that_is_not_filled_says_why() -> None:
+    conditions = [
+        {"type": "Ready", "status": "True"},
+        {"type": "Ingested", "status": "False", "reason": "ModelNotFound", "message": "expected a model"},
+    ]
+    assert collection_of(conditions=conditions).trouble == "Ingested: expected a model"
+
+
+def test_a_collection_whose_model_is_not_there_is_not_searched_by_text() -> None:
+    seen = cloud([], [document()], [{"metadata": {"name": "x"}, "spec": {"embedding": {"modelRef": "other"}}}])
+    assert seen.collections[0].model_id == ""
+
+
+def test_a_job_that_runs_says_how_far_it_is() -> None:
+    status = {
+        "state": "Running", "step": 50, "steps": 200, "loss": "3.4100", "tokensPerSecond": 900,
+        "conditions": [{"type": "Running", "status": "True"}],
+        "curve": [{"step": 1, "loss": "10.8"}, {"step": 50, "loss": "3.41"}],
+    }  # fmt: skip
+    spec = {"model": {"family": "gpt2", "size": "124M"}, "workers": {"count": 2}}
+    seen = job({"metadata": {"name": "tale"}, "spec": spec, "status": status})
+    assert (seen.what, seen.percent, seen.good, seen.trouble) == ("gpt2 124M on 2 workers", 25, True, "")
+    assert seen.done == "step 50 of 200 · loss 3.4100 · 900 tokens/s"
+    assert (seen.curve, seen.highest, seen.lowest) == ("0.0,0.0 600.0,120.0", "10.80", "3.41")
+
+
+def test_a_job_that_failed_says_why() -> None:
+    conditions = [{"type": "Succeeded", "status": "False", "reason": "InvalidJob", "message": "data: expected texts"}]
+    spec = {"program": {"image": "mine", "command": ["x"]}}
+    seen = job({"metadata": {"name": "tale"}, "spec": spec, "status": {"state": "Failed", "conditions": conditions}})
+    assert (seen.what, seen.good, seen.trouble) == ("mine on 1 worker", False, "Succeeded: data: expected texts")
+
+
+def test_a_curve_of_one_point_is_none_and_a_flat_one_stays_in_its_box() -> None:
+    assert polyline([(1, 2.0)]) == ""
+    assert polyline([(1, 2.0), (2, 2.0)]) == "0.0,0.0 600.0,0.0"

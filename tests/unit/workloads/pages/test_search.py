@@ -1,74 +1,66 @@
-"""A question finds the papers that are closest in meaning; vectors of two revisions are never compared."""
+"""A question is embedded, and its neighbours are asked for with the filters of the form."""
 
 import json
+from typing import Any
 
 import httpx2
-import numpy as np
 import pytest
 
-from workloads.pages.search import Paper, Search, SearchError, best
+from tests.unit.workloads.pages.test_cloud import collection_of
+from workloads.pages.search import Question, Search, SearchError, hit
 
-PAPERS = (Paper("1", "North", 2000, "up"), Paper("2", "East", 2001, "right"))
+PAPERS = collection_of()
 
 
-def gateway(revision: list[str], asked: list[list[str]]) -> httpx2.AsyncClient:
-    """Answers with a direction that depends on the revision, so that mixing two would show."""
-
+def gateways(asked: list[dict[str, Any]], status: int = 200, body: Any = None) -> Search:
     def answer(request: httpx2.Request) -> httpx2.Response:
-        inputs = json.loads(request.content)["inputs"]
-        asked.append(inputs)
-        turned = revision[0] == "b"
-        vectors = [[0.0, 1.0] if ("North" in text or "north" in text) != turned else [1.0, 0.0] for text in inputs]
-        return httpx2.Response(200, json=vectors, headers={"x-model-revision": revision[0]})
+        asked.append({"path": request.url.path, **json.loads(request.content)})
+        if status != 200:
+            return httpx2.Response(status, json=body)
+        if request.url.path.startswith("/models"):
+            return httpx2.Response(200, json=[0.6, 0.8])
+        return httpx2.Response(200, json={"matches": [{"id": "1", "score": 0.9, "metadata": {"title": "North"}}]})
 
-    return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
-
-
-def test_the_closest_comes_first() -> None:
-    vectors = np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
-    hits = best(PAPERS, vectors, np.array([0.6, 0.8], dtype=np.float32), 2)
-    assert [(hit.paper.title, round(hit.score, 2)) for hit in hits] == [("North", 0.8), ("East", 0.6)]
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    return Search(http, "http://inference", "http://vectors")
 
 
-async def test_a_question_costs_one_embedding_once_the_papers_are_known() -> None:
-    asked: list[list[str]] = []
-    search = Search(gateway(["a"], asked), "http://gateway", "org/m", PAPERS)
-    assert (await search.ask("north")).hits[0].paper.title == "North"
-    asked.clear()
-    await search.ask("east")
-    assert asked == [["east"]]
+async def test_a_question_costs_one_embedding_and_one_query() -> None:
+    asked: list[dict[str, Any]] = []
+    answer = await gateways(asked).ask(PAPERS, Question("north"))
+    assert [one["path"] for one in asked] == ["/models/org/m/pipeline/feature-extraction", "/v/papers/query"]
+    assert asked[1]["vector"] == [0.6, 0.8]
+    assert "filter" not in asked[1]
+    assert answer.hits[0].title == "North"
 
 
-async def test_a_new_revision_embeds_the_papers_anew() -> None:
-    revision = ["a"]
-    search = Search(gateway(revision, []), "http://gateway", "org/m", PAPERS)
-    await search.ask("north")
-    revision[0] = "b"
-    assert (await search.ask("north")).hits[0].paper.title == "North"
+async def test_year_and_venue_are_filters() -> None:
+    asked: list[dict[str, Any]] = []
+    await gateways(asked).ask(PAPERS, Question("north", since=2000, until=2010, venue="NeurIPS"))
+    assert asked[1]["filter"] == {"year": {"$gte": 2000, "$lte": 2010}, "venue": {"$eq": "NeurIPS"}}
 
 
-@pytest.mark.parametrize(("status", "advice"), [(401, "token"), (404, "apply examples"), (503, "in a moment")])
-async def test_a_refusal_says_what_to_do(status: int, advice: str) -> None:
-    refuse = httpx2.MockTransport(lambda request: httpx2.Response(status, json={"error": "no"}))
-    search = Search(httpx2.AsyncClient(transport=refuse), "http://gateway", "org/m", PAPERS)
-    with pytest.raises(SearchError, match=advice):
-        await search.ask("anything")
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, {"error": "no"}, "no; it asks for a token"),
+        (503, {"message": "away"}, "away; it is on its way, try again"),
+        (404, {"error": "unknown"}, "unknown"),
+        (500, [], "500"),
+    ],
+)
+async def test_what_goes_wrong_is_told_with_what_to_do(status: int, body: Any, told: str) -> None:
+    with pytest.raises(SearchError, match=told):
+        await gateways([], status, body).ask(PAPERS, Question("north"))
 
 
-async def test_what_is_no_gateway_is_told() -> None:
-    page = httpx2.MockTransport(lambda request: httpx2.Response(404, text="404 page not found"))
-    search = Search(httpx2.AsyncClient(transport=page), "http://gateway", "org/m", PAPERS)
-    with pytest.raises(SearchError, match="expected the gateway"):
-        await search.ask("anything")
+def test_a_record_without_a_title_is_called_by_its_id() -> None:
+    found = hit({"id": "7", "score": 0.5})
+    assert (found.title, found.year, found.venue, found.authors) == ("7", None, "", ())
 
 
-async def test_a_switch_between_the_papers_and_the_question_compares_nothing() -> None:
-    revisions = iter(["a", "a", "b"])
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        count = len(json.loads(request.content)["inputs"])
-        return httpx2.Response(200, json=[[1.0, 0.0]] * count, headers={"x-model-revision": next(revisions)})
-
-    search = Search(httpx2.AsyncClient(transport=httpx2.MockTransport(answer)), "http://gateway", "org/m", PAPERS)
-    with pytest.raises(SearchError, match="being replaced"):
-        await search.ask("north")
+def test_a_record_is_shown_with_what_it_has() -> None:
+    metadata = {"title": "North", "year": 2000.0, "venue": "X", "authors": ["A", "B"], "summary": "up"}
+    found = hit({"id": "7", "score": 0.5, "metadata": metadata})
+    assert (found.title, found.year, found.venue) == ("North", 2000, "X")
+    assert (found.authors, found.summary) == (("A", "B"), "up")

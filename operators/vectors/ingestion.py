@@ -1,0 +1,194 @@
+"""Filling a collection from its source: which Job ought to run, and what came of it. Pure: no I/O, no clock."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from homespun.api.fields import SecretKey
+from homespun.api.inference import InferenceModelSpec
+from homespun.api.vectors import IngestionStatus
+from operators import pods
+from operators.children import Manifest
+from operators.conditions import Finding
+from operators.vectors.plan import Object
+from workloads.vectors.config import Field
+from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, render
+
+LABELS: Final = {"app.kubernetes.io/name": "ingest"}
+CONTAINER: Final = "ingest"
+DOCUMENT: Final = "ingestion.json"
+TRIES: Final = 6
+CLAIMS: Final = "/claims"
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """Their addresses, from a pod."""
+
+    inference: str
+    vectors: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A Job as it was read."""
+
+    succeeded: bool = False
+    failed: str = ""
+    """Why it failed for good, '' if it has not."""
+    report: Report | None = None
+    """What its newest pod left."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a decision about one collection's source rests on."""
+
+    models: Mapping[str, InferenceModelSpec]
+    """The InferenceModels that there are, by name."""
+    claims: frozenset[str]
+    """The claims that there are."""
+    answers: bool
+    """Whether the collection answers."""
+    run: Run | None = None
+    """None: there is no Job of this declaration."""
+
+
+def document(item: Object, observed: Observed, gateways: Gateways) -> Ingestion | None:
+    """What the Job is told; None where there is nothing to run, or not yet."""
+    spec = item.spec
+    if not spec.ingestion or not spec.embedding or _waiting(item, observed):
+        return None
+    dedupe = spec.ingestion.dedupe
+    return Ingestion(
+        collection=item.name,
+        source=spec.ingestion.source.uri,
+        state=f"pvc://{_claim(item)}/.ingest/{item.name}",
+        id_field=spec.ingestion.source.id_field,
+        text_fields=spec.embedding.source_fields,
+        model_id=observed.models[spec.embedding.model_ref].model_id,
+        inference=gateways.inference,
+        vectors=gateways.vectors,
+        namespace=spec.ingestion.namespace,
+        fields=tuple(Field(one.name, one.type) for one in spec.metadata.fields),
+        near_duplicate_percent=dedupe.threshold_percent if dedupe.method == "minhash" else 0,
+    )
+
+
+def job_name(item: Object) -> str:
+    """The Job's name tells what it was declared for: another declaration is another Job."""
+    parts = [item.spec.ingestion, item.spec.embedding, item.spec.metadata, item.spec.access]
+    declared = "\0".join(part.model_dump_json() for part in parts if part)
+    return f"{item.name}-ingest-{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+
+
+def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, list[Finding]]:
+    """What to show of it; nothing where the collection is filled by its clients alone."""
+    if not item.spec.ingestion:
+        return None, []
+    run, waiting = observed.run, _waiting(item, observed)
+    before = item.status.ingestion or IngestionStatus()
+    shown = before if before.job == job_name(item) else IngestionStatus(job=job_name(item))
+    if run and run.report:
+        shown = _counted(shown, run.report)
+    if run and run.succeeded:
+        return shown.model_copy(update={"state": "Succeeded"}), [Finding("Ingested", "True", "Done")]
+    if run and run.failed:
+        told = run.report.message if run.report and run.report.message else run.failed
+        more = f"{told}; see `kubectl logs job/{shown.job}`; mended, `kubectl delete job {shown.job}` runs it again"
+        return shown.model_copy(update={"state": "Failed", "message": told}), [
+            Finding("Ingested", "False", "JobFailed", more)
+        ]
+    if run:
+        return shown.model_copy(update={"state": "Running"}), [Finding("Ingested", "False", "Running")]
+    reason, message = waiting or ("Pending", "its Job is asked for")
+    return shown.model_copy(update={"state": "Pending"}), [Finding("Ingested", "False", reason, message)]
+
+
+def progressing(item: Object, observed: Observed) -> bool:
+    """Whether another look, soon, may find it further."""
+    run = observed.run
+    return bool(item.spec.ingestion) and not (run and (run.succeeded or run.failed))
+
+
+def config_map(namespace: str, item: Object, ingestion: Ingestion) -> Manifest:
+    """What the Job is told."""
+    metadata = {"name": _document_name(item), "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {DOCUMENT: render(ingestion)}}
+
+
+def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifest:
+    """The Job: Spark in local mode, in one restricted pod beside the source's claim."""
+    claim = _claim(item)
+    container = {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["python", "-m", "workloads.vectors.ingest", f"--ingestion=/ingestion/{DOCUMENT}"],
+        "env": [pods.HOME, *_tokens(item, observed)],
+        "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "3Gi"}},
+        "securityContext": pods.CONTAINER_SECURITY,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            pods.TMP_MOUNT,
+            {"name": "ingestion", "mountPath": "/ingestion", "readOnly": True},
+            {"name": "claim", "mountPath": f"{CLAIMS}/{claim}"},
+        ],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pods.POD_SECURITY,
+        "containers": [container],
+        "volumes": [
+            pods.TMP,
+            {"name": "ingestion", "configMap": {"name": _document_name(item)}},
+            {"name": "claim", "persistentVolumeClaim": {"claimName": claim}},
+        ],
+    }
+    wrong = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [WRONG_SETTINGS]}}
+    spec = {
+        "backoffLimit": TRIES,
+        "podFailurePolicy": {"rules": [wrong]},  # what is wrong with the declaration no other try mends
+        "template": {"metadata": {"labels": LABELS}, "spec": pod},
+    }
+    metadata = {"name": job_name(item), "namespace": namespace, "labels": LABELS}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def _waiting(item: Object, observed: Observed) -> tuple[str, str] | None:
+    """Why nothing can run: reason and message."""
+    assert item.spec.ingestion is not None
+    assert item.spec.embedding is not None  # so says a rule of the kind
+    model, claim = item.spec.embedding.model_ref, _claim(item)
+    if model not in observed.models:
+        return "ModelNotFound", f"embedding.modelRef: expected an InferenceModel {model} in this namespace, found none"
+    if claim not in observed.claims:
+        return "ClaimNotFound", f"ingestion.source: expected the claim {claim} in this namespace, found none"
+    if not observed.answers:
+        return "NotReady", "it begins as soon as the collection is Ready"
+    return None
+
+
+def _claim(item: Object) -> str:
+    assert item.spec.ingestion is not None
+    return item.spec.ingestion.source.uri.removeprefix("pvc://").split("/")[0]
+
+
+def _tokens(item: Object, observed: Observed) -> list[dict[str, Any]]:
+    """The first of each that the collection and the model let in."""
+    assert item.spec.embedding is not None
+    model = observed.models[item.spec.embedding.model_ref]
+    found: list[tuple[str, SecretKey]] = [("VECTORS_API_KEY", one.secret_ref) for one in item.spec.access.tokens[:1]]
+    found += [("INFERENCE_TOKEN", one.secret_ref) for one in model.access.tokens[:1]]
+    return [{"name": name, "valueFrom": {"secretKeyRef": {"name": ref.name, "key": ref.key}}} for name, ref in found]
+
+
+def _counted(shown: IngestionStatus, report: Report) -> IngestionStatus:
+    counts = {name: getattr(report, name) for name in ("read", "duplicates", "quarantined", "upserted", "unchanged")}
+    return shown.model_copy(update={**counts, "engine": report.engine, "message": report.message})
+
+
+def _document_name(item: Object) -> str:
+    return f"vectors-ingest-{item.name}"
