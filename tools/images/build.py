@@ -6,6 +6,8 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from homespun import places
 from tools import environments, obtain
 from tools.debian import cached_path, tree
 from tools.obtain import Progress, ToolError, downloads_allowed
-from tools.table import JOBSET
+from tools.table import JOBSET, JOBSET_IMAGE
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
 HERE: Final = Path(__file__).parent
@@ -110,9 +112,28 @@ def images(progress: Progress) -> dict[str, Image]:
 
 
 def _images() -> dict[str, Image]:
-    """By name. JobSet's controller is among them only where clusters can't pull upstream's (tools.table)."""
+    """By name. JobSet's controller is among them where clusters can't pull upstream's."""
     found = {recipe.name: _image(recipe) for recipe in RECIPES}
-    return found if downloads_allowed() else {**found, JOBSET.name: _jobset()}
+    return found if _upstreams_jobset() else {**found, JOBSET.name: _jobset()}
+
+
+def _upstreams_jobset() -> bool:
+    """Whether the official image is used. Decided once a cache, so that no later outage changes what runs."""
+    decided = places.cache() / "images" / f"jobset-{JOBSET.version}.upstream"
+    if not downloads_allowed() or _jobset().archive.exists():
+        return False
+    if decided.exists():
+        return True
+    try:
+        with urllib.request.urlopen(f"https://{JOBSET_IMAGE.split('/')[0]}/v2/", timeout=5):
+            pass
+    except urllib.error.HTTPError:
+        pass  # it answers
+    except (urllib.error.URLError, TimeoutError):
+        return False
+    decided.parent.mkdir(parents=True, exist_ok=True)
+    decided.touch()
+    return True
 
 
 def _jobset() -> Image:
@@ -285,9 +306,10 @@ class _Builder:
         return ran.stdout.split()
 
     def remove(self, references: list[str]) -> None:
-        """Drop images."""
+        """Drop images; of buildah's storage, which is ours, with what a build that was killed left of them."""
+        force = ["--force"] if Path(self.command[0]).name == "buildah" else []
         if references:
-            _run([*self.command, "rmi", *references])
+            _run([*self.command, "rmi", *force, *references])
 
 
 def _builder(storage: Path) -> _Builder:
