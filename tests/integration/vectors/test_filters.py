@@ -46,8 +46,14 @@ FILTERS = st.recursive(
 COUNTER = itertools.count()
 
 HOSTILE: list[Any] = [
-    *[{name: "a"} for name in ("", "$where", "$eval", "$", "$and ", "a\0b", 'a"] == 1 or metadata["b', "a][b", "\\", "'", "\n")],
-    *[{"k": value} for value in (None, [], ["a"], {}, {"a": 1}, {"$regex": "a"}, {"$eq": None}, {"$gt": "a"}, {"$gt": True})],
+    *[
+        {name: "a"}
+        for name in ("", "$where", "$eval", "$", "$and ", "a\0b", 'a"] == 1 or metadata["b', "a][b", "\\", "'", "\n")
+    ],
+    *[
+        {"k": value}
+        for value in (None, [], ["a"], {}, {"a": 1}, {"$regex": "a"}, {"$eq": None}, {"$gt": "a"}, {"$gt": True})
+    ],
     *[{"k": {"$in": value}} for value in (None, "a", [None], [["a"]], [{}], ["a\0"])],
     *[{name: value} for name in ("$and", "$or") for value in (None, [], {}, "a", [1], [{}], [[]])],
     {"k": {"$eq": 1, "$where": "a"}},
@@ -57,7 +63,7 @@ HOSTILE: list[Any] = [
     "k == 1",
     ["k"],
     1,
-]  # fmt: skip
+]
 
 
 def _nested(depth: int) -> dict[str, Any]:
