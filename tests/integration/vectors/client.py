@@ -8,7 +8,7 @@ import sys
 import uuid
 from typing import Any
 
-from pinecone import Pinecone, PineconeAsyncio  # noqa: F401  # both ways in must be there
+from pinecone import Pinecone
 from pinecone.errors.exceptions import ApiError
 
 
@@ -49,7 +49,7 @@ def journey(pc: Any, index: Any) -> Any:
     return found
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "journey": journey,
     "indexes": lambda pc, index: sorted(one.name for one in pc.list_indexes()),
     "describe": lambda pc, index: [
@@ -62,7 +62,7 @@ CALLS = {
     "dimension": lambda pc, index: index.query(vector=[1.0, 2.0], top_k=1).matches,
     "query": lambda pc, index: len(index.query(vector=[1.0, 2.0, 3.0, 4.0], top_k=1).matches),
     "batches": lambda pc, index: index.upsert(
-        vectors=[(f"b{n}", [1.0, n, 0, 0]) for n in range(250)], batch_size=100, namespace="batches", show_progress=False
+        vectors=[(f"b{n}", [1.0, n, 0, 0]) for n in range(250)], batch_size=100, show_progress=False, namespace="many"
     ).upserted_count,
 }  # fmt: skip
 

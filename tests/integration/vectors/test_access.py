@@ -76,7 +76,7 @@ def test_an_index_is_described_in_the_shape_of_the_version(vectors: Vectors, ver
     headers = {"x-pinecone-api-version": version, "host": "gateway.home:8443", "x-forwarded-proto": "https"}
     found = httpx2.get(f"{vectors.url}/indexes/papers", headers=headers).json()
     assert found["host"] == "https://gateway.home:8443/v/papers"
-    assert found | shape == found  # type: ignore[operator]
+    assert found | shape == found
     listed = httpx2.get(f"{vectors.url}/indexes", headers=headers).json()["indexes"]
     assert found in listed
 

@@ -45,17 +45,25 @@ FILTERS = st.recursive(
 )
 COUNTER = itertools.count()
 
+
+def _each(*values: Any) -> tuple[Any, ...]:
+    """Values of many types."""
+    return values
+
+
 HOSTILE: list[Any] = [
     *[
         {name: "a"}
-        for name in ("", "$where", "$eval", "$", "$and ", "a\0b", 'a"] == 1 or metadata["b', "a][b", "\\", "'", "\n")
+        for name in _each(
+            "", "$where", "$eval", "$", "$and ", "a\0b", 'a"] == 1 or metadata["b', "a][b", "\\", "'", "\n"
+        )
     ],
     *[
         {"k": value}
-        for value in (None, [], ["a"], {}, {"a": 1}, {"$regex": "a"}, {"$eq": None}, {"$gt": "a"}, {"$gt": True})
+        for value in _each(None, [], ["a"], {}, {"a": 1}, {"$regex": "a"}, {"$eq": None}, {"$gt": "a"}, {"$gt": True})
     ],
-    *[{"k": {"$in": value}} for value in (None, "a", [None], [["a"]], [{}], ["a\0"])],
-    *[{name: value} for name in ("$and", "$or") for value in (None, [], {}, "a", [1], [{}], [[]])],
+    *[{"k": {"$in": value}} for value in _each(None, "a", [None], [["a"]], [{}], ["a\0"])],
+    *[{name: value} for name in _each("$and", "$or") for value in _each(None, [], {}, "a", [1], [{}], [[]])],
     {"k": {"$eq": 1, "$where": "a"}},
     {"k": {"$exists": 1}},
     {"k": {"$in": ["a"] * 10_001}},

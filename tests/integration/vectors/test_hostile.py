@@ -17,50 +17,54 @@ def _upsert(**fields: Any) -> dict[str, Any]:
     return {"vectors": [{**GOOD, **fields}]}
 
 
+def _each(*values: Any) -> tuple[Any, ...]:
+    """Values of many types."""
+    return values
+
+
 REFUSED: list[tuple[str, Any]] = [
     ("/vectors/upsert", {}),
     ("/vectors/upsert", {"vectors": []}),
     ("/vectors/upsert", {"vectors": [GOOD] * 1001}),
     ("/vectors/upsert", {"vectors": ["a"]}),
-    *[("/vectors/upsert", _upsert(id=id_)) for id_ in ("", "é", "a\0", "a" * 513, 1, None)],
+    *[("/vectors/upsert", _upsert(id=id_)) for id_ in _each("", "é", "a\0", "a" * 513, 1, None)],
     *[
         ("/vectors/upsert", _upsert(values=v))
-        for v in ([1], [0] * 4, [*BIG, "1"], [*BIG, None], [*BIG, True], [*BIG, 1e39], "a")
+        for v in _each([1], [0] * 4, [*BIG, "1"], [*BIG, None], [*BIG, True], [*BIG, 1e39], "a")
     ],
     *[
         ("/vectors/upsert", _upsert(metadata=m))
-        for m in ([1], {"k": None}, {"k": {}}, {"k": [1]}, {"$k": 1}, {"": 1}, {"k": "a\0"})
+        for m in _each([1], {"k": None}, {"k": {}}, {"k": [1]}, {"$k": 1}, {"": 1}, {"k": "a\0"})
     ],
-    *[("/vectors/upsert", _upsert(metadata=m)) for m in ({"k": "a" * 41_000}, {"k": 2**53 + 1})],
+    *[("/vectors/upsert", _upsert(metadata=m)) for m in _each({"k": "a" * 41_000}, {"k": 2**53 + 1})],
     *[
         ("/vectors/upsert", _upsert(metadata=m))
-        for m in ({"year": "2016"}, {"year": 1.5}, {"tags": "a"}, {"venue": 1}, {"open": 1})
+        for m in _each({"year": "2016"}, {"year": 1.5}, {"tags": "a"}, {"venue": 1}, {"open": 1})
     ],
     ("/vectors/upsert", _upsert(sparseValues={"indices": [1], "values": [1]})),
-    *[("/vectors/upsert", {**_upsert(), "namespace": name}) for name in ("é", "a" * 513, 1, ["a"])],
-    *[("/query", {"vector": [1] * 4, "topK": k}) for k in (0, 10_001, "1", None, True, 1.5)],
+    *[("/vectors/upsert", {**_upsert(), "namespace": name}) for name in _each("é", "a" * 513, 1, ["a"])],
+    *[("/query", {"vector": [1] * 4, "topK": k}) for k in _each(0, 10_001, "1", None, True, 1.5)],
     *[
         ("/query", {"topK": 1, **body})
-        for body in ({}, {"vector": [1] * 4, "id": "a"}, {"vector": [1]}, {"vector": [0] * 4})
+        for body in _each({}, {"vector": [1] * 4, "id": "a"}, {"vector": [1]}, {"vector": [0] * 4})
     ],
     ("/query", {"topK": 1, "vector": [1] * 4, "includeValues": "yes"}),
     ("/query", {"topK": 1, "queries": [{"values": [1] * 4}]}),
     *[
         ("/vectors/delete", body)
-        for body in ({}, {"filter": {}}, {"ids": ["a"], "deleteAll": True}, {"ids": ["a"] * 1001})
+        for body in _each({}, {"filter": {}}, {"ids": ["a"], "deleteAll": True}, {"ids": ["a"] * 1001})
     ],
     *[
         ("/vectors/update", body)
-        for body in (
-            {},
-            {"id": "a"},
-            {"filter": {}, "setMetadata": {"a": 1}},
-            {"id": "a", "setMetadata": {"year": "x"}},
+        for body in _each(
+            {}, {"id": "a"}, {"filter": {}, "setMetadata": {"a": 1}}, {"id": "a", "setMetadata": {"year": "x"}}
         )
     ],
     *[
         ("/vectors/fetch_by_metadata", body)
-        for body in ({}, {"filter": {}}, {"filter": {"a": 1}, "limit": 0}, {"filter": {"a": 1}, "paginationToken": "%"})
+        for body in _each(
+            {}, {"filter": {}}, {"filter": {"a": 1}, "limit": 0}, {"filter": {"a": 1}, "paginationToken": "%"}
+        )
     ],
     ("/namespaces", {"name": "é"}),
 ]

@@ -1,6 +1,7 @@
 """Namespaces keep apart what is in them."""
 
 import itertools
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def test_what_is_done_in_one_touches_no_other(
         assert {match["id"] for match in matches} == ids
         assert {match["metadata"]["of"] for match in matches} == {name}
     target = data.draw(st.sampled_from(sorted(spaces)))
-    how = data.draw(
+    how: dict[str, Any] = data.draw(
         st.sampled_from(
             [{"deleteAll": True}, {"filter": {"of": {"$exists": True}}}, {"ids": ["a", "b", "ab", "ba", "1:a"]}]
         )
