@@ -17,6 +17,7 @@ WEBHOOKS: Final = {
 }
 """By these names the controller looks for them (pkg/util/cert/cert.go)."""
 JOBSET_PODS: Final = {"matchExpressions": [{"key": "jobset.sigs.k8s.io/jobset-name", "operator": "Exists"}]}
+SKIP_AWAIT: Final = "pulumi.com/skipAwait"
 SETTINGS: Final = {
     "apiVersion": "config.jobset.x-k8s.io/v1alpha1",
     "kind": "Configuration",
@@ -101,14 +102,22 @@ def _deployment(namespace: str, image: str) -> Manifest:
         "securityContext": pods.CONTAINER_SECURITY,
         "livenessProbe": {"httpGet": {"path": "/healthz", "port": "health"}, "periodSeconds": 20},
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "health"}, "periodSeconds": 2},
-        "volumeMounts": [pods.TMP_MOUNT, {"name": "config", "mountPath": "/config", "readOnly": True}],
+        "volumeMounts": [
+            pods.TMP_MOUNT,
+            {"name": "config", "mountPath": "/config", "readOnly": True},
+            {"name": "certificate", "mountPath": "/tmp/k8s-webhook-server/serving-certs", "readOnly": True},
+        ],
     }
     pod = {
         "serviceAccountName": NAME,
         "enableServiceLinks": False,
         "securityContext": pods.POD_SECURITY,
         "containers": [container],
-        "volumes": [pods.TMP, {"name": "config", "configMap": {"name": NAME}}],
+        "volumes": [
+            pods.TMP,
+            {"name": "config", "configMap": {"name": NAME}},
+            {"name": "certificate", "secret": {"secretName": SECRET, "defaultMode": 0o440}},
+        ],
     }
     spec = {
         "replicas": 1,
@@ -116,5 +125,6 @@ def _deployment(namespace: str, image: str) -> Manifest:
         "selector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
         "template": {"metadata": {"labels": labels}, "spec": pod},
     }
-    metadata = {"name": NAME, "namespace": namespace, "labels": labels}
+    # It makes its own certificate, and the kubelet takes up to a minute to bring that into its pod: nobody has to wait.
+    metadata = {"name": NAME, "namespace": namespace, "labels": labels, "annotations": {SKIP_AWAIT: "true"}}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
