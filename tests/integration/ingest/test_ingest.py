@@ -137,7 +137,7 @@ def test_a_collection_that_was_made_anew_is_filled_again(first: Ingest, papers: 
     ],
 )
 def test_wrong_settings_end_it_for_good_and_say_what_is_wrong(
-    first: Ingest, change: dict[str, str], message: str
+    first: Ingest, change: dict[str, Any], message: str
 ) -> None:
     report = replace(first, ingestion=replace(first.ingestion, **change)).run(WRONG_SETTINGS)
     assert report.state == "Refused"
