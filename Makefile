@@ -62,7 +62,8 @@ e2e: tools environments ## a real machine, a real cluster, a real model: from no
 	$(DEV)/pytest -s tests/e2e
 
 environments: ## build the Python environments that the tests' programs run in
-	@for extra in operator serving triton minilm spark stacks hosts client-hf-036 client-hf-12 client-hf-24; do \
+	@for extra in operator serving triton minilm stacks hosts client-hf-036 client-hf-12 client-hf-24 \
+		milvus vectors spark client-pinecone; do \
 		python3 -m tools --environment $$extra >/dev/null || exit 1; done
 
 bench-embedding: ## latency, throughput and memory of a served model

@@ -80,6 +80,7 @@ class Vectors:
     milvus: Milvus = field(init=False)
     agent: Agent = field(init=False)
     gateway: Process = field(init=False)
+    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=40))
 
     @property
     def url(self) -> str:
@@ -102,8 +103,8 @@ class Vectors:
 
         async def act(client: AsyncMilvusClient) -> None:
             await schema.ensure_registry(client)
-            for collection in self.collections:
-                assert await schema.ensure(client, collection) == ""
+            differences = await asyncio.gather(*(schema.ensure(client, each) for each in self.collections))
+            assert not any(differences)
 
         in_milvus(act)
 
@@ -127,10 +128,10 @@ class Vectors:
         _write(self.folder / "gateway/config.json", render(Config(collections, token_hash(PROBE_TOKEN))))
 
     def post(self, path: str, body: Any, collection: str = "papers", **options: Any) -> httpx2.Response:
-        return httpx2.post(f"{self.url}/v/{collection}{path}", json=body, timeout=40, **options)
+        return self.http.post(f"{self.url}/v/{collection}{path}", json=body, **options)
 
     def get(self, path: str, collection: str = "papers", **options: Any) -> httpx2.Response:
-        return httpx2.get(f"{self.url}/v/{collection}{path}", timeout=40, **options)
+        return self.http.get(f"{self.url}/v/{collection}{path}", **options)
 
     def state(self) -> Any:
         return json.loads(httpx2.get(f"{self.url}/-/state", headers={PROBE_TOKEN_HEADER: PROBE_TOKEN}).text)
@@ -142,11 +143,15 @@ class Vectors:
         headers = {PROBE_TOKEN_HEADER: PROBE_TOKEN}
 
         def answered() -> bool:
-            return self.post("/describe_index_stats", {}, collection, headers=headers).status_code == 200
+            try:
+                return self.post("/describe_index_stats", {}, collection, headers=headers).status_code == 200
+            except httpx2.HTTPError:
+                return False
 
         self.until(f"an answer of {collection}", answered, deadline)
 
     def stop(self) -> None:
+        self.http.close()
         self.gateway.stop()
         self.agent.stop()
         self.milvus.kill()

@@ -20,7 +20,7 @@ def _holds(name: str, condition: Any, metadata: dict[str, Any]) -> bool:
 
 def _compare(operator: str, operand: Any, name: str, metadata: dict[str, Any]) -> bool:
     if operator == "$exists":
-        return (name in metadata) == operand
+        return bool((name in metadata) == operand)
     if name not in metadata:
         return False
     value = metadata[name]
@@ -35,9 +35,8 @@ def _compare(operator: str, operand: Any, name: str, metadata: dict[str, Any]) -
             return not _matches(value, operand)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return bool(
-        {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}[operator]
-    )
+    sides = {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}
+    return bool(sides[operator])
 
 
 def _matches(value: Any, wanted: list[Any]) -> bool:

@@ -1,10 +1,12 @@
 """What is written is read as it was sent, by every way to it."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.parts.vectors import Vectors
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {"id": "attention", "values": [1, 0, 0, 0], "metadata": {"year": 2017, "venue": "NeurIPS", "tags": ["nlp"]}},
     {"id": "adam", "values": [0.9, 0.1, 0, 0], "metadata": {"year": 2015.0, "venue": "ICLR", "cited": 1e5}},
     {"id": "bert", "values": [0, 1, 0, 0], "metadata": {"year": 2019, "open": True, "note": 'é " \\ \n'}},
@@ -92,16 +94,19 @@ def test_a_list_is_in_order_and_paged(vectors: Vectors, filled: str) -> None:
 
 
 def test_an_update_merges_metadata_and_replaces_values(vectors: Vectors, filled: str) -> None:
-    body = {"id": "adam", "namespace": filled, "setMetadata": {"venue": "ICLR 2015", "award": "test of time"}}
+    body: dict[str, Any] = {
+        "id": "adam",
+        "namespace": filled,
+        "setMetadata": {"venue": "ICLR 2015", "award": "test of time"},
+    }
     assert vectors.post("/vectors/update", body).status_code == 200
     vectors.post("/vectors/update", {"id": "adam", "namespace": filled, "values": [0, 0, 0, 1]})
     metadata = RECORDS[1]["metadata"]
-    assert isinstance(metadata, dict)
 
     def fetched() -> object:
         return vectors.get("/vectors/fetch", params={"ids": "adam", "namespace": filled}).json()["vectors"]["adam"]
 
-    wanted = {"id": "adam", "values": [0, 0, 0, 1], "metadata": {**metadata, **body["setMetadata"]}}  # type: ignore[dict-item]
+    wanted = {"id": "adam", "values": [0, 0, 0, 1], "metadata": {**metadata, **body["setMetadata"]}}
     vectors.until("both updates", lambda: fetched() == wanted)
     assert _query(vectors, filled, vector=[1, 1, 1, 1], filter={"venue": "ICLR 2015"}) == ["adam"]
 
