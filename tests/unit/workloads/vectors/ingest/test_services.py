@@ -26,7 +26,7 @@ def answering(*answers: httpx2.Response | Exception) -> httpx2.Client:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, on a clock that they alone move on."""
     pauses: list[float] = []
-    monkeypatch.setattr(services.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr(services, "Waiting", lambda: Waiting(now=lambda: sum(pauses)))
     return pauses
 
