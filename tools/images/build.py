@@ -29,6 +29,8 @@ COMMAND_FILE: Final = HERE / "command.Containerfile"
 PREFIX: Final = "localhost/homespun"
 KEPT: Final = 3
 """Archives of one image that stay in the cache: that of this checkout, and what came before."""
+USER: Final = "homespun:x:10001:10001::/tmp:/usr/sbin/nologin\n"
+"""Who runs in them: a JVM ends where its user has no name."""
 BASE_PACKAGES: Final = ("python3", "libpython3.11", "libgomp1", "libstdc++6", "ca-certificates")
 
 
@@ -208,6 +210,7 @@ def _build_all(lacking: list[Recipe], workplace: Path, progress: Progress) -> No
         image = _image(recipe)
         with tempfile.TemporaryDirectory(dir=workplace) as context:
             _copy_code(recipe, Path(context) / "code")
+            (Path(context) / "passwd").write_text((base / "etc/passwd").read_text() + USER)
             builder.build(image.reference, PROGRAM_FILE, environment_image, Path(context))
         partial = image.archive.with_suffix(".partial")
         builder.save(image.reference, partial)

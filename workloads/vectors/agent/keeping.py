@@ -11,7 +11,7 @@ from pymilvus.exceptions import MilvusException
 from workloads.edge.kept import Kept
 from workloads.edge.published import Published
 from workloads.vectors import layout, schema
-from workloads.vectors.config import Collection, Config, Failure, Placement, State
+from workloads.vectors.config import PROBE_NAMESPACE, Collection, Config, Failure, Placement, State
 
 PERIOD_SECONDS: Final = 2.0
 """Between two looks. A look that finds all as it ought to be costs 10 ms."""
@@ -118,7 +118,8 @@ class Agent:
 
 
 async def _rows(client: AsyncMilvusClient, collection: Collection) -> int:
-    found = await client.query(layout.alias(collection.name), filter="", output_fields=["count(*)"])
+    others = f'{layout.NAMESPACE} != "{PROBE_NAMESPACE}"'
+    found = await client.query(layout.alias(collection.name), filter=others, output_fields=["count(*)"])
     return int(found[0]["count(*)"])
 
 

@@ -23,7 +23,7 @@ from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, parse
 
 REPORT_FILE: Final = "report.json"
 SMALL_BYTES: Final = 8 * 2**20
-"""A source up to this size whose records are in the collection already: the next increment needs no JVM."""
+"""Up to this size a source that was taken in before needs no JVM for what has been added or changed since."""
 
 
 def main() -> int:
@@ -63,12 +63,12 @@ def _ingest(ingestion: Ingestion, claims: Path, master: str) -> Report:
     revision, held = _meet_services(ingestion)
     digest = source.digest(ingestion.digest, revision)
     ledger = Ledger(state)
+    known = ledger.count()
     if not held:
         ledger.forget()  # the collection was made anew
-    known = ledger.count()
     ledger.close()
     last = _last(state)
-    if known and last.source == digest:
+    if held and known and last.source == digest:
         return replace(last, upserted=0, unchanged=last.upserted + last.unchanged, engine="none", seconds={})
     small = known > 0 and source.size <= SMALL_BYTES
     quarantine.begin(state)

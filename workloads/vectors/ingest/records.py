@@ -5,6 +5,7 @@ Limits as Pinecone has them: https://docs.pinecone.io/reference/api/database-lim
 
 import hashlib
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,9 +14,14 @@ from workloads.vectors.ingestion import Ingestion
 from workloads.vectors.layout import MAX_ID, MAX_LIST, MAX_STRING
 
 MAX_METADATA_BYTES: Final = 40 * 1024
-MAX_INT: Final = 2**63
+MAX_WHOLE: Final = 2**53
+"""Whole numbers are exact up to here: Pinecone's numbers are float64."""
+MAX_FLOAT: Final = 1.7e308
+"""What is beyond it JSON may write, but a float64 can't hold."""
 SHOWN: Final = 2000
 """Characters of a quarantined line that are kept."""
+
+_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Metadata = dict[str, Any]
 
@@ -79,9 +85,8 @@ def fields_of(line: bytes) -> frozenset[str]:
 
 
 def normalise(text: str) -> str:
-    """One form for what looks the same: Unicode NFC, no control characters, single spaces."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in composed).split())
+    """One form for what looks the same: Unicode NFC, single spaces, no control characters or halves of pairs."""
+    return " ".join(_NO_TEXT.sub(" ", unicodedata.normalize("NFC", text)).split())
 
 
 def _record(line: bytes, file: str, ingestion: Ingestion) -> Record:
@@ -93,12 +98,14 @@ def _record(line: bytes, file: str, ingestion: Ingestion) -> Record:
         raise _Bad("expected a JSON object")
     identity = _id(document.get(ingestion.id_field), ingestion.id_field)
     declared = {field.name: field.type for field in ingestion.fields}
+    if bad := [name for name in document if not name or name.startswith("$") or "\0" in name]:
+        raise _Bad(f"expected names that are not empty and begin with no $, got {bad[0][:60]!r}")
     metadata = {
         name: _value(value, name, declared.get(name))
         for name, value in document.items()
         if name != ingestion.id_field and value is not None
     }
-    size = len(json.dumps(metadata, ensure_ascii=False).encode(errors="replace"))
+    size = len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode())
     if size > MAX_METADATA_BYTES:
         raise _Bad(f"expected at most {MAX_METADATA_BYTES} bytes of fields, got {size}")
     texts = [_text(metadata.get(name), name) for name in ingestion.text_fields]
@@ -142,23 +149,20 @@ def _value(value: Any, name: str, declared: str | None) -> Any:
 
 
 def _string(value: str, name: str, declared: str | None) -> str:
-    try:
-        size = len((text := normalise(value)).encode())
-    except UnicodeEncodeError:
-        raise _Bad(f"{name}: expected a text, got half of a surrogate pair") from None
-    if declared and size > MAX_STRING:
+    text = normalise(value)
+    if declared and (size := len(text.encode())) > MAX_STRING:
         raise _Bad(f"{name}: expected at most {MAX_STRING} bytes in a declared field, got {size}")
     return text
 
 
 def _number(value: float, name: str, declared: str | None) -> float:
-    if declared != "int":
-        if abs(value) > 1.7e308:  # beyond it a float64 is infinite, and just below stands what means 'not there'
-            raise _Bad(f"{name}: expected a number that fits into 64 bits")
-        return value
-    if abs(value) >= MAX_INT or value != int(value):
-        raise _Bad(f"{name}: expected a whole number of 64 bits, got {_shown(value)}")
-    return int(value)
+    if isinstance(value, int) or declared == "int":
+        if abs(value) > MAX_WHOLE or value != int(value):
+            raise _Bad(f"{name}: expected a whole number of at most 2^53, got {_shown(value)}")
+        return int(value)
+    if abs(value) > MAX_FLOAT:
+        raise _Bad(f"{name}: expected a number that fits into 64 bits")
+    return value
 
 
 def _shown(value: Any) -> str:

@@ -106,6 +106,7 @@ def _buckets(record: Record, percent: int) -> Iterator[tuple[tuple[int, bytes], 
 def _session(master: str) -> Any:
     """A session, started by pyspark's own spark-submit."""
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers take whichever python3 is on PATH
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # else it ends where the host's own name can't be looked up
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.master(master).appName("homespun-ingest")
