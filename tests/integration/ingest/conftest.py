@@ -67,4 +67,4 @@ def ingest(embedder: Serving, keeper: Vectors, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def papers() -> list[str]:
     """The lines of the example."""
-    return (Path(__file__).parents[3] / "examples/papers.jsonl").read_text().splitlines()
+    return (Path(__file__).parents[3] / "examples/papers/papers.jsonl").read_text().splitlines()
