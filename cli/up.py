@@ -34,7 +34,7 @@ from tools.table import TOOLS, Tool, named
 MODEL: Final = CHECKOUT / "examples/inference/minilm.yaml"
 COLLECTION: Final = CHECKOUT / "examples/vectors/papers.yaml"
 PAPERS: Final = CHECKOUT / "examples/papers"
-QUESTION: Final = "how do transformers weigh words"
+QUESTION: Final = "translate with attention alone, without recurrence"
 ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "spark", "training", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
@@ -65,7 +65,7 @@ def up(name: str) -> None:
     print(answer)
     print(f"open   {page}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
-          f"    {make('model', name)} FROM=…    {make('down', name)}")  # fmt: skip
+          f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
     if base:
         machine = machine_of(base)
         print(f"uses   {memory_bytes(machine) / 2**30:.1f} GB RAM, {disk_bytes(machine.home) / 2**30:.1f} GB disk")
@@ -194,7 +194,9 @@ def _answer(page: str) -> str:
         try:
             with direct.open(url, timeout=30) as answered:
                 found = json.load(answered)
-            best = found["hits"][0]
+            best = next(iter(found["hits"]), None)
+            if best is None:
+                return f'"{QUESTION}" finds nothing: the collection that the page asks is empty'
             return (
                 f'"{QUESTION}" → {best["title"]} ({best["year"]})  {best["score"]:.2f}   {found["milliseconds"]:.0f} ms'
             )

@@ -27,7 +27,7 @@ PLURALS: Final = (inference.PLURAL, vectors.PLURAL, training.PLURAL)
 OPERATOR: Final = (
     Right(GROUP, PLURALS, ("list", "watch"), "follow what is declared"),
     Right(GROUP, tuple(f"{plural}/status" for plural in PLURALS), ("patch",), "show what is observed"),
-    Right("", ("configmaps",), ("get", "list", "watch", "create", "patch"), "what gateways and agents follow"),
+    Right("", ("configmaps",), ("get", "list", "watch", "create", "patch", "delete"), "what programs are told"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
     Right("", ("persistentvolumeclaims",), ("list",), "which claims the pods can mount"),
     Right("", ("pods",), ("list",), "what a Job's pod left, why a worker does not start"),

@@ -92,7 +92,7 @@ def _triton(image: str) -> dict[str, Any]:
         "image": image,
         "command": ["python", "-m", "workloads.inference.server"],
         "ports": [{"name": GRPC_PORT_NAME, "containerPort": GRPC_PORT}],
-        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
+        "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
         "securityContext": pods.CONTAINER_SECURITY,
         "env": [pods.HOME],
         "startupProbe": {"grpc": {"port": GRPC_PORT}, "periodSeconds": 1, "failureThreshold": 60},
@@ -113,7 +113,7 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
         "image": image,
         "command": ["python", "-m", "workloads.inference.agent"],
         "ports": [{"name": AGENT_PORT_NAME, "containerPort": AGENT_PORT}],
-        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
+        "resources": {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
         "securityContext": pods.CONTAINER_SECURITY,
         "env": [
             pods.HOME,

@@ -57,7 +57,7 @@ class Reconciler:
 
     async def _apply(self, namespace: str, item: plan.Object, observed: plan.Observed) -> list[children.Manifest]:
         """The children that ought to be there. A JobSet's workers can't be changed, only sent away and called back."""
-        if plan.refusal(item, observed):
+        if plan.refusal(item, observed) and observed.run is None:
             return []
         owners = [objects.owner(item, KIND)]
         suspended = plan.suspended(item, observed, datetime.now(UTC))

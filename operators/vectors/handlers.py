@@ -93,15 +93,17 @@ class Reconciler:
         return SOON if soon else STEADY
 
     async def _fill(self, namespace: str, item: plan.Object, source: ingestion.Observed) -> list[children.Manifest]:
-        """The children of one collection's source. A Job that is there is left alone: it can't be changed."""
+        """Start what is to be started, and say which children of one collection's source are to stay.
+
+        A Job that is there is left alone, whatever became of what it needs: it can't be changed, and waits by itself.
+        """
         told = ingestion.document(item, source, self.gateways)
-        if told is None:
-            return []
-        document = ingestion.config_map(namespace, item, told)
-        job = ingestion.job(namespace, item, source, self.images.ingest)
-        new = [document, job] if source.run is None else [document]
-        await apply.apply(self.client, [children.child(one, KIND, [objects.owner(item, KIND)]) for one in new])
-        return [document, job]
+        if told is not None and source.run is None:
+            document = ingestion.config_map(namespace, item, told)
+            job = ingestion.job(namespace, item, source, self.images.ingest)
+            owners = [objects.owner(item, KIND)]
+            await apply.apply(self.client, [children.child(one, KIND, owners) for one in (document, job)])
+        return ingestion.names(item)
 
     async def _run(self, namespace: str, name: str) -> ingestion.Run | None:
         try:

@@ -83,13 +83,22 @@ def job_name(item: Object) -> str:
     return f"{item.name}-ingest-{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
 
+def names(item: Object) -> list[Manifest]:
+    """Kinds and names of its children."""
+    return [
+        {"kind": "ConfigMap", "metadata": {"name": _document_name(item)}},
+        {"kind": "Job", "metadata": {"name": job_name(item)}},
+    ]
+
+
 def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, list[Finding]]:
     """What to show of it; nothing where the collection is filled by its clients alone."""
     if not item.spec.ingestion:
         return None, []
     run, waiting = observed.run, _waiting(item, observed)
-    before = item.status.ingestion or IngestionStatus()
-    shown = before if before.job == job_name(item) else IngestionStatus(job=job_name(item))
+    before, shown = item.status.ingestion, IngestionStatus(job=job_name(item))
+    if before and before.job == shown.job and run and (run.succeeded or run.failed):
+        shown = before  # its pods may be gone by now
     if run and run.report:
         shown = _counted(shown, run.report)
     if run and run.succeeded:

@@ -78,7 +78,7 @@ def _milvus(image: str) -> dict[str, Any]:
         "image": image,
         "command": ["python", "-m", "workloads.vectors.engine"],
         "ports": [{"name": ENGINE_PORT_NAME, "containerPort": ENGINE_PORT}],
-        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}},
+        "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}},
         "securityContext": pods.CONTAINER_SECURITY,
         "env": [pods.HOME],
         # After a SIGKILL it waits for the leases of the one before.

@@ -180,7 +180,7 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
         OPERATOR,
         platform.images["operator"],
         command,
-        {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
+        {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
         ready=None,  # nobody calls it
         replace=True,  # two operators would take turns undoing nothing, but would cost twice
     )
@@ -188,14 +188,14 @@ def _operator(platform: Platform) -> Iterable[Manifest]:
 
 def _gateway(platform: Platform) -> Iterable[Manifest]:
     command = ["python", "-m", "workloads.inference.gateway", f"--namespace={platform.namespace}"]
-    resources = {"requests": {"cpu": "100m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
+    resources = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
     yield _deployment(GATEWAY, platform.images["serving"], command, resources, ready="/readyz")
     yield _service(GATEWAY, platform.gateway_port)
 
 
 def _vectors_gateway(platform: Platform) -> Iterable[Manifest]:
     command = ["python", "-m", "workloads.vectors.gateway", f"--namespace={platform.namespace}"]
-    resources = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+    resources = {"requests": {"cpu": "25m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     yield _deployment(VECTORS_GATEWAY, platform.images["vectors"], command, resources, ready="/readyz")
     yield _service(VECTORS_GATEWAY, platform.vectors_port)
 
