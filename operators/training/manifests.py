@@ -9,6 +9,7 @@ from typing import Any, Final
 from operators import pods
 from operators.children import Manifest
 from operators.training.plan import CLAIMS, Object, claims_of, output_uri, path_of
+from workloads.training.config import INVALID_JOB_EXIT
 
 JOBSET_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
 JOBSET_LABEL: Final = "jobset.sigs.k8s.io/jobset-name"
@@ -35,12 +36,19 @@ def job_set(namespace: str, item: Object, image: str, suspended: bool) -> Manife
         "parallelism": count,
         "completions": count,
         "backoffLimit": 0,  # a worker alone can't go on: all start again
+        # What is wrong with the job itself no other start mends.
+        "podFailurePolicy": {
+            "rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [INVALID_JOB_EXIT]}}]
+        },
         "template": {"spec": _pod(item, image)},
     }
     spec = {
         "suspend": suspended,
         "network": {"enableDNSHostnames": True, "subdomain": item.name, "publishNotReadyAddresses": True},
-        "failurePolicy": {"maxRestarts": MAX_RESTARTS},
+        "failurePolicy": {
+            "maxRestarts": MAX_RESTARTS,
+            "rules": [{"name": "invalid", "action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy"]}],
+        },
         "replicatedJobs": [{"name": WORKERS, "replicas": 1, "template": {"spec": job}}],
     }
     metadata = {"name": item.name, "namespace": namespace}
@@ -89,14 +97,14 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
 
 def _trainer(workers: int) -> list[str]:
     return [
-        "torchrun",
+        "python", "-m", "workloads.training", "launch",
         f"--nnodes={workers}",
         "--node-rank=$(RANK)",
         "--nproc-per-node=1",
         "--master-addr=$(MASTER_ADDR)",
         f"--master-port={PORT}",
         "--max-restarts=0",  # the JobSet's part
-        "-m", "workloads.training", "train", "--job", f"/job/{DOCUMENT}",
+        "--job", f"/job/{DOCUMENT}",
     ]  # fmt: skip
 
 
@@ -110,7 +118,6 @@ def _environment(item: Object) -> list[dict[str, Any]]:
         "DATA": path_of(item.spec.data.uri) if item.spec.data else "",
         "CHECKPOINTS": path_of(output_uri(item.spec, item.name)),
         "GLOO_SOCKET_IFNAME": "eth0",
-        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # else a restart hangs more often than not
         "OMP_NUM_THREADS": str(max(1, _whole(item.spec.workers.cpu))),
     }
     return [

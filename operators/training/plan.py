@@ -41,6 +41,8 @@ class Run:
     """Why it failed for good, '' if it has not."""
     waiting: str = ""
     """Why a worker can't start, as its pod says."""
+    restarts: int = 0
+    """How often the workers were started again."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
         return waiting("Pending", "Pending", "its workers are asked for")
     if any(one.step for one in told) and told[-1].state is State.TRAINING:
         return "Running", Finding("Running", "True", "Training"), Finding("Succeeded", "False", "NotYet")
-    return waiting("Starting", "Starting", run.waiting or "its workers start")
+    again = f"its workers died {run.restarts} times, and start again; see `kubectl logs` of its pods while they last"
+    return waiting("Starting", "Starting", run.waiting or (again if run.restarts else "its workers start"))
 
 
 def _invalid(observed: Observed) -> str | None:
