@@ -130,7 +130,7 @@ class Workers(Fields):
     """How many; they start and stop together."""
     cpu: str = Field(default="1", pattern=r"^[0-9]+m?$")
     """CPUs that each asks for."""
-    memory: str = Field(default="2Gi", pattern=r"^[0-9]+(Mi|Gi)$")
+    memory: str = Field(default="3Gi", pattern=r"^[0-9]+(Mi|Gi)$")
     """Memory that each may take."""
 
 

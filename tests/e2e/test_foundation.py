@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.up import QUESTION
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.e2e.lab import ADDRESS, MODEL_ID, Lab, ask
@@ -21,7 +22,10 @@ from tools.table import named
 from workloads.inference import manifest
 
 EXAMPLE = Path(__file__).parents[2] / "examples/inference/minilm.yaml"
-PROGRAMS = {"homespun-operator", "inference-gateway", "page", "inference-server"}
+PROGRAMS = {
+    "homespun-operator", "inference-gateway", "vectors-gateway", "jobset-controller", "page",
+    "inference-server", "vector-server", "ingest",
+}  # fmt: skip
 
 
 def page(question: str = "") -> str:
@@ -38,9 +42,11 @@ def test_make_up_ends_with_an_answer(lab: Lab) -> None:
     took, answer, opened, following, uses = lab.said.splitlines()
     print(f"\n{took}\n{answer}\n{uses}", end=" ")
     assert re.match(
-        r"tools (\d+)/\1 · machine \d+s · host \d+s · cluster \d+s · platform \d+ objects \d+s · model", took
+        r"tools (\d+)/\1 · machine \d+s · host \d+s · cluster \d+s · platform \d+ objects \d+s"
+        r" · model minilm \d+s · collection papers \d+s$",
+        took,
     )
-    assert answer.startswith('"how do transformers weigh words" → Attention Is All You Need (2017)')
+    assert answer.startswith(f'"{QUESTION}" → Attention Is All You Need (2017)')
     assert opened.split()[1] == f"http://{ADDRESS}:30081/"
     assert "make down" in following
     status, vector = ask("hello")
@@ -117,7 +123,7 @@ def test_the_page_shows_what_there_is_and_finds_a_paper_by_meaning(lab: Lab) -> 
     shown = page()
     assert "minilm" in shown
     assert labs.NODE in shown
-    assert "Attention Is All You Need" in page("how do transformers weigh words").split("</li>")[0]
+    assert "Attention Is All You Need" in page(QUESTION).split("</li>")[0]
 
 
 def test_all_pods_run_restricted_and_none_restarts(lab: Lab) -> None:
