@@ -35,7 +35,7 @@ OPERATOR: Final = (
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the servers"),
     Right("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete"), "what fills collections"),
-    Right("jobset.x-k8s.io", ("jobsets",), ("get", "list", "watch", "create", "patch", "delete"), "the workers"),
+    Right("jobset.x-k8s.io", ("jobsets",), ("get", "list", "watch", "create", "patch"), "the workers"),
 )  # fmt: skip
 
 SERVER: Final = (

@@ -35,14 +35,18 @@ Manifest = dict[str, Any]
 
 def parts() -> list[Manifest]:
     """The kind, the controller's ClusterRole and the webhooks, without names of ours. Raises ToolError."""
-    kept = places.cache() / f"tools/jobset-manifests-{JOBSET_VERSION}.json"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        draft = kept.with_suffix(f".{os.getpid()}")
+    if not kept().exists():
+        kept().parent.mkdir(parents=True, exist_ok=True)
+        draft = kept().with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps([_bare(one) for one in _found()]))
-        draft.rename(kept)
-    found: list[Manifest] = json.loads(kept.read_text())
+        draft.rename(kept())
+    found: list[Manifest] = json.loads(kept().read_text())
     return found
+
+
+def kept() -> Path:
+    """Where the cache has them."""
+    return places.cache() / f"tools/jobset-manifests-{JOBSET_VERSION}.json"
 
 
 def _found() -> Iterator[Manifest]:

@@ -16,6 +16,7 @@ from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP, VERSION, rules
 
 Schema = dict[str, Any]
+RULES: Final = "x-kubernetes-validations"
 FOLDER: Final = Path(__file__).parent / "crds"
 """Where the generated files stand; `python -m homespun.api` writes them, a test holds them to the types."""
 
@@ -159,13 +160,15 @@ def structural(model: type[BaseModel]) -> Schema:
 def _structural(node: Schema, definitions: dict[str, Schema], place: str) -> Schema:
     if "$ref" in node:
         referenced = definitions[node["$ref"].rsplit("/", 1)[1]]
-        node = {**referenced, **{key: value for key, value in node.items() if key != "$ref"}}
+        node = _merged(referenced, {key: value for key, value in node.items() if key != "$ref"})
     if "anyOf" in node:
         choices = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
         if len(choices) != 1:
             raise ValueError(f"{place}: expected one type or null, got {len(choices)} types")
         rest = {key: value for key, value in node.items() if key not in ("anyOf", "default")}
-        return _structural({**choices[0], **rest}, definitions, place)
+        (choice,) = choices
+        referenced = definitions[choice["$ref"].rsplit("/", 1)[1]] if "$ref" in choice else choice
+        return _structural(_merged(referenced, rest), definitions, place)
     if node.get("type") == "number":
         raise ValueError(f"{place}: expected no float (API conventions); use an integer, a quantity or a string")
     for name, step in (("exclusiveMinimum", 1), ("exclusiveMaximum", -1)):
@@ -173,6 +176,8 @@ def _structural(node: Schema, definitions: dict[str, Schema], place: str) -> Sch
             node = {**node, "minimum" if step > 0 else "maximum": node[name] + step}
     if "const" in node:
         node = {**node, "enum": [node["const"]], "type": "string"}
+    if isinstance(node.get("default"), dict):  # no value is no default: null is of no type
+        node = {**node, "default": {key: value for key, value in node["default"].items() if value is not None}}
     dropped = ("title", "const", "additionalProperties", "exclusiveMinimum", "exclusiveMaximum", "$defs")
     kept = {key: value for key, value in node.items() if key not in dropped}
     if "properties" in kept:
@@ -184,6 +189,12 @@ def _structural(node: Schema, definitions: dict[str, Schema], place: str) -> Sch
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
     return kept
+
+
+def _merged(node: Schema, more: Schema) -> Schema:
+    """Both together; of what both say `more` counts, but the rules of both."""
+    both = [*node.get(RULES, ()), *more.get(RULES, ())]
+    return {**node, **more} | ({RULES: both} if both else {})
 
 
 def _without_defaults(node: Schema) -> Schema:

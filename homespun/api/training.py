@@ -98,7 +98,7 @@ class Optimizer(Fields):
 
     name: Literal["adamw"] = "adamw"
     """AdamW (https://arxiv.org/abs/1711.05101)."""
-    lr: str = Field(default="6e-4", pattern=DECIMAL)
+    lr: str = Field(default="0.0006", pattern=DECIMAL)
     """Learning rate at the end of the warm-up, such as 6e-4."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
-from lightkube.resources.core_v1 import ConfigMap, Pod
+from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 
 from homespun.api.fields import GROUP, VERSION
@@ -43,22 +43,23 @@ class Reconciler:
             async for document in self.client.list(TrainingJob, namespace=namespace)
         ]
         there = frozenset(await reading.claims(self.client, namespace)) if items else frozenset[str]()
-        wanted: list[children.Manifest] = []
         soon = False
         for item in items:
             job_set = await self._job_set(namespace, item.name)
             observed = plan.Observed(there, *await self._run(namespace, item.name, job_set))
-            wanted += await self._apply(namespace, item, observed)
+            await self._apply(namespace, item, observed)
             shown, findings = plan.status(item, observed, datetime.now(UTC))
             await status.show(self.client, TrainingJob, namespace, item, shown, findings)
             soon = soon or plan.progressing(shown.state)
-        await apply.prune(self.client, namespace, KIND, (ConfigMap, JobSet), wanted)
         return SOON if soon else STEADY
 
-    async def _apply(self, namespace: str, item: plan.Object, observed: plan.Observed) -> list[children.Manifest]:
-        """The children that ought to be there. A JobSet's workers can't be changed, only sent away and called back."""
+    async def _apply(self, namespace: str, item: plan.Object, observed: plan.Observed) -> None:
+        """Apply the children. A JobSet's workers can't be changed, only sent away and called back.
+
+        None of them has to be pruned: a job has the same ones all its life, and owns them.
+        """
         if plan.refusal(item, observed) and observed.run is None:
-            return []
+            return
         owners = [objects.owner(item, KIND)]
         suspended = plan.suspended(item, observed, datetime.now(UTC))
         job = plan.job_of(item)
@@ -69,7 +70,6 @@ class Reconciler:
         if observed.run is not None and observed.run.suspended != suspended:
             patch = {"spec": {"suspend": suspended}}
             await self.client.patch(JobSet, item.name, patch, namespace=namespace, patch_type=PatchType.MERGE)
-        return [*document, workers]
 
     async def _job_set(self, namespace: str, name: str) -> Any:
         """None if there is none."""

@@ -111,9 +111,20 @@ def model(folder: Path, name: str) -> str:
     return _cli("model", "--name", name, str(folder))
 
 
-def conditions(lab: Lab, name: str) -> dict[str, str]:
-    """Type → status of a model's conditions."""
-    found = json.loads(lab.kubectl("-n", "ml", "get", "im", name, "-o", "json"))
+def data(folder: Path, name: str) -> str:
+    """`make data`; what it prints."""
+    return _cli("data", "--name", name, str(folder))
+
+
+def status(lab: Lab, kind: str, name: str) -> dict[str, Any]:
+    """The status of an object of ours."""
+    found: dict[str, Any] = json.loads(lab.kubectl("-n", "ml", "get", kind, name, "-o", "json")).get("status", {})
+    return found
+
+
+def conditions(lab: Lab, name: str, kind: str = "im") -> dict[str, str]:
+    """Type → status of an object's conditions."""
+    found = json.loads(lab.kubectl("-n", "ml", "get", kind, name, "-o", "json"))
     return {entry["type"]: entry["status"] for entry in found.get("status", {}).get("conditions", [])}
 
 

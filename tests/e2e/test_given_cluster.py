@@ -18,7 +18,7 @@ from homespun.hosts.state import VOLUMES
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.waiting import until
-from tools import environments
+from tools import environments, jobset
 from tools.debian import tree
 from tools.obtain import cached_path
 from tools.table import named
@@ -27,7 +27,8 @@ NAMESPACE = "given"
 FOLDER = Path("/var/tmp/homespun-e2e")
 """As in stacks/Pulumi.e2e-given.yaml; anybody may look into it."""
 USER = 12345
-VOLUME = f"{VOLUMES}/given"
+SIZES = {"models": "5Gi", "vectors": "10Gi", "data": "20Gi"}
+"""Of the claims, by default: each finds the volume that fits it best."""
 REGISTRY_CONFIG = """\
 version: 0.1
 storage: {filesystem: {rootdirectory: /var/lib/registry}}
@@ -39,21 +40,29 @@ http: {addr: "127.0.0.1:5000"}
 def existing(lab: Lab) -> Iterator[Lab]:
     """The cluster without our platform, and with a storage class."""
     labs.pulumi("destroy", "--yes", "--skip-preview", stack=labs.NAME)
-    lab.ssh(f"mkdir -p {VOLUME}")
-    volume = {
-        "capacity": {"storage": "5Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": "theirs",
-        "local": {"path": VOLUME},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
-            {"key": "kubernetes.io/hostname", "operator": "In", "values": [labs.NODE]}]}]}},
-    }  # fmt: skip
+    lab.ssh(f"mkdir -p {' '.join(map(volume, SIZES))}")
+    node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [labs.NODE]}
+    volumes = [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"theirs-{name}"},
+            "spec": {
+                "capacity": {"storage": size},
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "theirs",
+                "local": {"path": volume(name)},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [node]}]}},
+            },
+        }
+        for name, size in SIZES.items()
+    ]
     annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
     theirs = [
         {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
          "metadata": {"name": "theirs", "annotations": annotations},
          "provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"},
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "theirs"}, "spec": volume},
+        *volumes,
     ]  # fmt: skip
     lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": theirs}))
     shutil.rmtree(FOLDER, ignore_errors=True)  # an earlier run's
@@ -75,6 +84,8 @@ def ordinary(existing: Lab) -> dict[str, str]:
         target = FOLDER / "cache" / path.relative_to(places.cache())
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+    manifests = jobset.kept()
+    shutil.copy2(manifests, FOLDER / "cache" / manifests.relative_to(places.cache()))
     subprocess.run(["chown", "-R", f"{USER}:{USER}", FOLDER], check=True)
     return {
         "PATH": "/usr/bin:/bin",
@@ -85,6 +96,11 @@ def ordinary(existing: Lab) -> dict[str, str]:
         "PYTHONPATH": str(FOLDER / "clone"),
         "YES": "1",
     }
+
+
+def volume(claim: str) -> str:
+    """The folder behind a claim."""
+    return f"{VOLUMES}/given-{claim}"
 
 
 def _checkout() -> list[Path]:
@@ -100,6 +116,7 @@ def cli(user: dict[str, str], command: str) -> "subprocess.CompletedProcess[str]
 
 def test_what_users_have_outlives_the_platform(existing: Lab) -> None:
     assert existing.kubectl("-n", "ml", "get", "im", "minilm", "-o", "name")
+    assert existing.kubectl("-n", "ml", "get", "vc", "papers", "-o", "name")
     assert existing.kubectl("-n", "ml", "get", "pvc", "models", "-o", "jsonpath={.status.phase}") == "Bound"
     assert "homespun-system" not in existing.kubectl("get", "namespaces", "-o", "name")
 
@@ -124,11 +141,12 @@ def test_another_state_folder_neither_takes_it_over_nor_takes_it_away(ordinary: 
 def test_down_takes_what_is_ours_and_leaves_their_data(existing: Lab, ordinary: dict[str, str]) -> None:
     ran = cli(ordinary, "down")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "gone   homespun-system, 1 models" in ran.stdout
+    assert "gone   homespun-system, 2 objects" in ran.stdout
     assert "homespun-system" not in existing.kubectl("get", "namespaces", "-o", "name")
     assert existing.kubectl("-n", NAMESPACE, "get", "pvc", "models", "-o", "jsonpath={.status.phase}") == "Bound"
-    until("the servers' end", lambda: "inference" not in existing.kubectl("-n", NAMESPACE, "get", "pods", "-o", "name"))
-    assert existing.ssh(f"ls {VOLUME}").split() == ["minilm"]
+    until("the pods' end", lambda: not existing.kubectl("-n", NAMESPACE, "get", "pods", "-o", "name").strip())
+    assert existing.ssh(f"ls {volume('models')}").split() == ["minilm"]
+    assert existing.ssh(f"ls {volume('data')}").split() == ["papers"]
     kinds = "all,configmaps,secrets,serviceaccounts,roles,rolebindings"
     left = existing.kubectl("-n", NAMESPACE, "get", kinds, "-o", "name").split()
     assert left == ["configmap/kube-root-ca.crt", "serviceaccount/default"]

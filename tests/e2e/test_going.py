@@ -11,7 +11,9 @@ from tests.e2e.lab import Lab, ask
 
 def test_a_cluster_that_is_made_anew_gets_all_of_it_anew(lab: Lab) -> None:
     labs.pulumi("destroy", "--yes", "--skip-preview")
-    assert re.search(r"cluster \d+s · platform \d+ objects \d+s · model minilm \d+s", labs.up())
+    assert re.search(
+        r"cluster \d+s · platform \d+ objects \d+s · model minilm \d+s · collection papers \d+s", labs.up()
+    )
     assert ask("hello")[0] == 200
 
 

@@ -119,3 +119,53 @@ class TestAVectorCollection:
             assert refusal(cluster, COLLECTION, index={"search": {"ef": 100}}) == ""
         finally:
             cluster.kubectl("-n", NAMESPACE, "delete", "vc", "admission")
+
+
+JOB: dict[str, Any] = {
+    "apiVersion": "homespun.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "metadata": {"name": "admission"},
+    "spec": {
+        "model": {"family": "gpt2", "size": "124M"},
+        "data": {"uri": "pvc://data/texts", "seqLen": 128},
+        "objective": {"steps": 10, "globalBatchTokens": 1024},
+    },
+}
+SHAPE = {"layers": 1, "heads": 1, "width": 8, "context": 8, "vocabulary": 2}
+
+
+@pytest.mark.usefixtures("namespace")
+class TestATrainingJob:
+    def test_gets_its_defaults_from_the_api_server(self, cluster: Cluster) -> None:
+        document = yaml.safe_dump(JOB)
+        got = cluster.kubectl("-n", NAMESPACE, "apply", "--dry-run=server", "-o", "yaml", "-f", "-", input=document)
+        spec = yaml.safe_load(got)["spec"]
+        assert (spec["optimizer"]["lr"], spec["workers"]["count"], spec["parallelism"]) == (
+            "0.0006", 1, {"strategy": "auto"},
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("spec", "told"),
+        [
+            ({"objective": {"steps": 0, "globalBatchTokens": 1024}}, "spec.objective.steps"),
+            ({"objective": {"steps": 1, "globalBatchTokens": 1000}}, "expected a multiple of data.seqLen"),
+            ({"parallelism": {"mesh": {"dp": 3}}, "workers": {"count": 2}}, "expected it to multiply to workers.count"),
+            ({"model": {"family": "gpt2"}}, "model: expected size, shape or init, got none"),
+            ({"model": {"family": "gpt2", "size": "124M", "shape": SHAPE}}, "model: expected size or shape, got both"),
+            ({"model": {"family": "llama", "size": "124M"}}, "spec.model.family"),
+            ({"program": {"image": "x:1", "command": ["x"]}}, "expected either model or program"),
+            ({"data": None}, "expected data and objective beside model"),
+            ({"data": {"uri": "/texts"}}, "spec.data.uri"),
+            ({"optimizer": {"warmupSteps": 10}}, "optimizer.warmupSteps: expected fewer than objective.steps"),
+            ({"optimizer": {"lr": "fast"}}, "spec.optimizer.lr"),
+            ({"deadline": "soon"}, "spec.deadline"),
+            ({"workers": {"count": 0}}, "spec.workers.count"),
+        ],
+        ids=lambda value: "" if isinstance(value, str) else str(value)[:40],
+    )
+    def test_that_makes_no_sense_is_refused(self, cluster: Cluster, spec: dict[str, Any], told: str) -> None:
+        assert told in refusal(cluster, JOB, **spec)
+
+    def test_whose_name_can_be_no_host_is_refused(self, cluster: Cluster) -> None:
+        named = {**JOB, "metadata": {"name": "1st.job"}}
+        assert "metadata.name: expected at most 40" in refusal(cluster, named)

@@ -18,7 +18,7 @@ FIELDS = (Field("year", "int"), Field("venue", "string"), Field("tags", "stringL
 PAPERS = Collection("papers", 384, "cosine", FIELDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("embedder")
     minilm.write(folder / "claims/models/minilm")
@@ -31,7 +31,7 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vectors]:
     running = Vectors(tmp_path_factory.mktemp("keeper"), (PAPERS,))
     running.start()
@@ -39,7 +39,7 @@ def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vectors]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ingest(embedder: Serving, keeper: Vectors, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ingest]:
     """A job of its own for each namespace."""
 
@@ -64,7 +64,7 @@ def ingest(embedder: Serving, keeper: Vectors, tmp_path_factory: pytest.TempPath
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def papers() -> list[str]:
     """The lines of the example."""
     return (Path(__file__).parents[3] / "examples/papers/papers.jsonl").read_text().splitlines()

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.conftest import HOST_ADDRESS
 from tests.integration.operators.objects import delete_all
 from tests.integration.parts import operator
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
+from tests.integration.parts.vector_plane import VectorPlane
 from tests.waiting import answers
 from tools.environments import environment
 
@@ -37,6 +39,15 @@ def no_models(cluster: Cluster, namespace: str) -> Iterator[None]:
     delete_all(cluster)
     yield
     delete_all(cluster)
+
+
+@pytest.fixture(scope="package")
+def vector_plane(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorPlane]:
+    """The real Milvus, its agent and a gateway; gone before another package's Milvus wants its ports."""
+    running = VectorPlane(cluster, tmp_path_factory.mktemp("vectors"), HOST_ADDRESS)
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,47 @@ def inference_model(name: str, folder: str = "minilm", **spec: Any) -> dict[str,
     }
 
 
+def vector_collection(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "homespun.dev/v1alpha1",
+        "kind": "VectorCollection",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"vectors": {"dimension": 4}, **spec},
+    }
+
+
+def training_job(name: str, **spec: Any) -> dict[str, Any]:
+    declared = {
+        "model": {"family": "gpt2", "size": "124M"},
+        "data": {"uri": "pvc://data/texts", "seqLen": 128},
+        "objective": {"steps": 10, "globalBatchTokens": 1024},
+        "workers": {"count": 2},
+        **spec,
+    }
+    return {
+        "apiVersion": "homespun.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": declared,
+    }
+
+
+def pod_of(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """A pod that the restricted standard lets in, as a controller would make it; no kubelet will run it."""
+    security = {"runAsNonRoot": True, "runAsUser": 1, "seccompProfile": {"type": "RuntimeDefault"}}
+    container = {
+        "name": "worker",
+        "image": "x:1",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"securityContext": security, "containers": [container], "automountServiceAccountToken": False},
+    }
+
+
 def apply(cluster: Cluster, *documents: dict[str, Any]) -> None:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=yaml.safe_dump_all(documents))
 
@@ -44,11 +85,18 @@ def versions(cluster: Cluster) -> dict[str, str]:
     return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in objects}
 
 
-def condition(cluster: Cluster, name: str, kind: str) -> dict[str, Any]:
-    """A condition of a model; {} while it has none."""
-    found = json.loads(cluster.kubectl("-n", NAMESPACE, "get", "im", name, "-o", "json"))
+def status(cluster: Cluster, kind: str, name: str) -> dict[str, Any]:
+    """The status of an object of ours."""
+    found: dict[str, Any] = json.loads(cluster.kubectl("-n", NAMESPACE, "get", kind, name, "-o", "json"))
+    shown: dict[str, Any] = found.get("status", {})
+    return shown
+
+
+def condition(cluster: Cluster, name: str, type_: str, kind: str = "im") -> dict[str, Any]:
+    """A condition of an object; {} while it has none."""
+    found = {"status": status(cluster, kind, name)}
     listed: list[dict[str, Any]] = found.get("status", {}).get("conditions", [])
-    return next((entry for entry in listed if entry["type"] == kind), {})
+    return next((entry for entry in listed if entry["type"] == type_), {})
 
 
 def delete_all(cluster: Cluster) -> None:

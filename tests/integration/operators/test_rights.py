@@ -5,16 +5,17 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+import yaml
 
 from operators import rbac
 from operators.rbac import Right
-from tests.integration.operators.objects import apply, inference_model
+from tests.integration.operators.objects import apply, get, inference_model, pod_of, training_job, vector_collection
 from tests.integration.operators.test_serving import ready
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE, SUBJECTS
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane", "vector_plane")
 
 Use = tuple[str, str, str]
 """(group, resource with subresource, verb)"""
@@ -31,12 +32,25 @@ def worked(cluster: Cluster, page: str) -> None:
     hub = {"uri": "hf://org/name", "revision": "0" * 40, "tokenSecretRef": {"name": "absent"}}
     apply(cluster, inference_model("hub", source=hub))
     until("the agent's question", lambda: ("", "secrets", "get") in set(used(cluster, "inference-server")))
+    source = {"embedding": {"modelRef": "one", "sourceFields": ["title"]},
+              "ingestion": {"source": {"uri": "pvc://data/papers/*.jsonl"}}}  # fmt: skip
+    apply(cluster, vector_collection("shelf", **source), training_job("tale"))
+    until("the Job", lambda: get(cluster, "jobs"))
+    until("the workers", lambda: get(cluster, "jobsets"))
+    labels = {"jobset.sigs.k8s.io/jobset-name": "tale", "batch.kubernetes.io/job-completion-index": "0"}
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(pod_of("tale-w-0-0-x", labels)))
+    until("a look at its log", lambda: ("", "pods/log", "get") in set(used(cluster, "operator")))
+    apply(cluster, vector_collection("shelf"), training_job("tale", suspend=True))
+    until("the end of the Job", lambda: ("batch", "jobs", "delete") in set(used(cluster, "operator")))
+    until("the call back", lambda: get(cluster, "jobsets")[0]["spec"]["suspend"])
+    cluster.kubectl("-n", NAMESPACE, "delete", "pod", "tale-w-0-0-x", "--grace-period=0", "--force")
+    cluster.kubectl("-n", NAMESPACE, "delete", "vc,tj", "--all", "--wait")
     cluster.kubectl("-n", NAMESPACE, "delete", "im", "--all", "--wait")
     until("the end of the children", lambda: ("apps", "deployments", "delete") in set(used(cluster, "operator")))
 
 
 @pytest.mark.usefixtures("worked")
-@pytest.mark.parametrize("user", ["operator", "inference-server", "gateway", "page"])
+@pytest.mark.parametrize("user", sorted(SUBJECTS))
 class TestOfAProgram:
     def test_nothing_was_forbidden(self, cluster: Cluster, user: str) -> None:
         # An API server that has just started refuses what it allows as soon as it has read the roles.

@@ -7,6 +7,7 @@ import yaml
 from homespun.api.crd import KINDS, definition
 from operators import rbac
 from tests.integration.parts.kubernetes import Cluster
+from tools import jobset
 
 NAMESPACE: Final = "ml"
 SUBJECTS: Final = {
@@ -23,17 +24,19 @@ SUBJECTS: Final = {
 def prepare(cluster: Cluster) -> None:
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     documents: list[dict[str, object]] = [definition(kind) for kind in KINDS]
+    documents += [part for part in jobset.parts() if part["kind"] == "CustomResourceDefinition"]
     documents.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": restricted}})
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": ""}
-    metadata = {"name": "models", "namespace": NAMESPACE}
-    documents.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim})
+    for name in ("models", "vectors", "data"):
+        metadata = {"name": name, "namespace": NAMESPACE}
+        documents.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim})
     documents.append(rbac.cluster_role("page", rbac.PAGE_CLUSTER))
     documents.append(_binding("page", "ClusterRole", None))
     for user, rights in SUBJECTS.items():
         documents.append(rbac.role(user, NAMESPACE, rights))
         documents.append(_binding(user, "Role", NAMESPACE))
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
-    names = [f"crd/{kind.plural}.homespun.dev" for kind in KINDS]
+    names = [f"crd/{kind.plural}.homespun.dev" for kind in KINDS] + ["crd/jobsets.jobset.x-k8s.io"]
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
 
 

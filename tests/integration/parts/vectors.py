@@ -26,7 +26,7 @@ from workloads.vectors.engine import PORT as MILVUS_PORT
 ROOT: Final = Path(__file__).parents[3]
 HOST: Final = "127.0.0.1"
 PROBE_TOKEN: Final = "probe-token-of-the-tests"
-AGENT_PORT: Final = 18190
+AGENT_PORT: Final = 18390
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Vectors:
 
     folder: Path
     collections: tuple[Collection, ...]
-    port: int = 18180
+    port: int = 18380
     milvus: Milvus = field(init=False)
     agent: Agent = field(init=False)
     gateway: Process = field(init=False)

@@ -22,7 +22,7 @@ NEAR = Collection("near-by", DIMENSION, "euclidean")
 PRIVATE = Collection("private", DIMENSION, "dotproduct", tokens=(token_hash("mine"),))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vectors]:
     running = Vectors(tmp_path_factory.mktemp("vectors"), (PAPERS, NEAR, PRIVATE))
     running.start()

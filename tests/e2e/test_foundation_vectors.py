@@ -1,0 +1,78 @@
+"""A collection on a real cluster: filled by Spark, spoken to by the SDK, its engine killed. Runs in order."""
+
+import json
+import subprocess
+import urllib.parse
+import urllib.request
+
+from tests.e2e import lab as labs
+from tests.e2e.lab import ADDRESS, Lab
+from tests.waiting import until
+from tools.environments import environment
+
+PAPERS = 212
+INDEX = f"http://{ADDRESS}:30082/v/papers"
+
+
+def sdk(code: str) -> str:
+    """What these lines print, in the environment of a user of the SDK; `index` is the collection."""
+    begin = f"from pinecone import Index; index = Index(host={INDEX!r}, api_key='anything');"
+    python = environment("client-pinecone") / "bin/python"
+    ran = subprocess.run([python, "-c", begin + code], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def found(question: str, **filters: str) -> list[str]:
+    """Titles that the page's search finds."""
+    query = urllib.parse.urlencode({"q": question, **filters})
+    with urllib.request.urlopen(f"http://{ADDRESS}:30081/search?{query}", timeout=30) as answer:
+        return [hit["title"] for hit in json.load(answer)["hits"]]
+
+
+def ingestion(lab: Lab) -> dict[str, object]:
+    shown: dict[str, object] = labs.status(lab, "vc", "papers").get("ingestion", {})
+    return shown
+
+
+def test_the_papers_were_read_embedded_and_written_by_spark(lab: Lab) -> None:
+    shown = ingestion(lab)
+    assert (shown["read"], shown["upserted"], shown["quarantined"]) == (PAPERS, PAPERS, 0)
+    assert shown["engine"] == "spark"
+    assert labs.conditions(lab, "papers", "vc") == {"Accepted": "True", "Ready": "True", "Ingested": "True"}
+    until("their number", lambda: labs.status(lab, "vc", "papers")["rows"] == PAPERS, 30)
+
+
+def test_the_page_searches_by_meaning_year_and_venue(lab: Lab) -> None:
+    assert found("compressing images in a latent space with diffusion", venue="CVPR")[0].startswith("High-Resolution")
+    assert found("attention", until="2016")[0] != "Attention Is All You Need"
+
+
+def test_the_sdk_finds_them_and_keeps_its_own(lab: Lab) -> None:
+    assert sdk("print(index.fetch(ids=['p01']).vectors['p01'].metadata['title'])") == "Attention Is All You Need"
+    own = (
+        "index.upsert(vectors=[{'id': 'mine', 'values': [1.0] + [0.0] * 383, 'metadata': {'year': 1999}}],"
+        " namespace='own');"
+        "import time; end = time.time() + 10;"
+        "\nwhile True:"
+        "\n  got = index.query(vector=[1.0] + [0.0] * 383, top_k=3, namespace='own', filter={'year': {'$lt': 2000}})"
+        "\n  if got.matches or time.time() > end: break"
+        "\nprint([match.id for match in got.matches])"
+    )
+    assert sdk(own) == "['mine']"
+    assert sdk("print(sorted(index.describe_index_stats().namespaces))") == "['__default__', 'own']"
+    sdk("index.delete(delete_all=True, namespace='own')")
+
+
+def test_a_second_run_writes_nothing(lab: Lab) -> None:
+    lab.kubectl("-n", "ml", "delete", "job", str(ingestion(lab)["job"]))
+    until("the second run", lambda: ingestion(lab).get("unchanged") == PAPERS, 120)
+    assert (ingestion(lab)["upserted"], ingestion(lab)["engine"]) == (0, "none")
+
+
+def test_a_killed_engine_comes_back_by_itself_with_all_of_it(lab: Lab) -> None:
+    lab.ssh("pkill -KILL -x milvus")
+    until("not Ready", lambda: labs.conditions(lab, "papers", "vc")["Ready"] != "True", 60)
+    until("Ready again", lambda: labs.conditions(lab, "papers", "vc")["Ready"] == "True", 240)
+    until("all of it", lambda: labs.status(lab, "vc", "papers")["rows"] == PAPERS, 60)
+    assert found("translate with attention alone, without recurrence")[0] == "Attention Is All You Need"

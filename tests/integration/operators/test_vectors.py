@@ -1,0 +1,90 @@
+"""A collection becomes Ready by a write and a query, and is filled by a Job once it is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.operators.objects import apply, condition, get, inference_model, status, vector_collection
+from tests.integration.parts.kubernetes import Cluster
+from tests.integration.parts.namespace import NAMESPACE
+from tests.integration.parts.vector_plane import VectorPlane
+from tests.waiting import until
+
+SOURCE: dict[str, Any] = {
+    "embedding": {"modelRef": "one", "sourceFields": ["title"]},
+    "ingestion": {"source": {"uri": "pvc://data/papers/*.jsonl"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_collections(cluster: Cluster, running_operator: object, no_models: None) -> Iterator[None]:
+    yield
+    cluster.kubectl("-n", NAMESPACE, "delete", "vc", "--all", "--wait")
+
+
+def ready(cluster: Cluster, name: str) -> bool:
+    return condition(cluster, name, "Ready", "vc").get("status") == "True"
+
+
+def versions(cluster: Cluster) -> dict[str, str]:
+    kinds = "vectorcollections,deployments,services,configmaps,secrets"
+    return {
+        f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in get(cluster, kinds)
+    }
+
+
+def test_an_applied_collection_becomes_ready_and_answers(cluster: Cluster, vector_plane: VectorPlane) -> None:
+    apply(cluster, vector_collection("shelf", metadata={"fields": [{"name": "year", "type": "int"}]}))
+    until("Ready", lambda: ready(cluster, "shelf"))
+    vectors = [{"id": "a", "values": [1, 0, 0, 0], "metadata": {"year": 1999}}]
+    assert vector_plane.post("shelf", "/vectors/upsert", {"vectors": vectors}).json() == {"upsertedCount": 1}
+
+    def found() -> list[str]:
+        body = {"vector": [1, 0, 0, 0], "topK": 3, "filter": {"year": {"$lt": 2000}}}
+        return [match["id"] for match in vector_plane.post("shelf", "/query", body).json()["matches"]]
+
+    until("its vector", lambda: found() == ["a"], 10)
+    until("its number", lambda: status(cluster, "vc", "shelf")["rows"] == 1, 30)
+    assert status(cluster, "vc", "shelf")["active"] == {"generation": 1, "collection": "hs_shelf_g1"}
+
+
+def test_looking_again_writes_nothing(cluster: Cluster, vector_plane: VectorPlane, running_operator: Any) -> None:
+    apply(cluster, vector_collection("shelf"))
+    until("Ready", lambda: ready(cluster, "shelf"))
+    before = versions(cluster)
+    cluster.kubectl("-n", NAMESPACE, "annotate", "vc", "shelf", "look=again")
+    apply(cluster, inference_model("wake"))  # that the operator has worked since shows in what it says of this one
+    until("a look", lambda: status(cluster, "im", "wake").get("observedGeneration") == 1)
+    after = versions(cluster)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"VectorCollection/shelf"}
+
+
+def test_a_key_of_a_secret_is_asked_for(cluster: Cluster, vector_plane: VectorPlane) -> None:
+    apply(cluster, vector_collection("guarded", access={"tokens": [{"secretRef": {"name": "reader"}}]}))
+    until("the reason", lambda: condition(cluster, "guarded", "Accepted", "vc").get("reason") == "SecretNotFound")
+    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "reader", "--from-literal=token=pc_mine")
+    until("Ready", lambda: ready(cluster, "guarded"))
+    body = {"vector": [1, 0, 0, 0], "topK": 1}
+    until("the key", lambda: vector_plane.post("guarded", "/query", body, "pc_mine").status_code == 200, 10)
+    assert vector_plane.post("guarded", "/query", body, "pc_other").status_code == 401
+    cluster.kubectl("-n", NAMESPACE, "delete", "secret", "reader")
+
+
+def test_a_source_waits_for_its_model_and_gets_one_job(cluster: Cluster, vector_plane: VectorPlane) -> None:
+    apply(cluster, vector_collection("filled", **SOURCE))
+    until("the reason", lambda: condition(cluster, "filled", "Ingested", "vc").get("reason") == "ModelNotFound")
+    assert get(cluster, "jobs") == []
+    apply(cluster, inference_model("one"))
+    until("the Job", lambda: len(get(cluster, "jobs")) == 1)
+    (job,) = get(cluster, "jobs")
+    assert job["metadata"]["name"] == status(cluster, "vc", "filled")["ingestion"]["job"]
+    other = {**SOURCE, "embedding": {"modelRef": "one", "sourceFields": ["title", "summary"]}}
+    apply(cluster, vector_collection("filled", **other))
+    until("another Job", lambda: [one["metadata"]["name"] for one in get(cluster, "jobs")] != [job["metadata"]["name"]])
+    until("it alone", lambda: len(get(cluster, "jobs")) == 1)
+    apply(cluster, vector_collection("filled"))
+    until("none", lambda: get(cluster, "jobs") == [])
+    names = [one["metadata"]["name"] for one in get(cluster, "configmaps")]
+    assert "vectors-ingest-filled" not in names
