@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -34,16 +35,16 @@ def worked(cluster: Cluster, page: str) -> None:
     until("the agent's question", lambda: ("", "secrets", "get") in set(used(cluster, "inference-server")))
     source = {"embedding": {"modelRef": "one", "sourceFields": ["title"]},
               "ingestion": {"source": {"uri": "pvc://data/papers/*.jsonl"}}}  # fmt: skip
-    apply(cluster, vector_collection("shelf", **source), training_job("tale"))
+    apply(cluster, vector_collection("rights", **source), training_job("rights"))
     until("the Job", lambda: get(cluster, "jobs"))
-    until("the workers", lambda: get(cluster, "jobsets"))
-    labels = {"jobset.sigs.k8s.io/jobset-name": "tale", "batch.kubernetes.io/job-completion-index": "0"}
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(pod_of("tale-w-0-0-x", labels)))
+    until("the workers", lambda: workers(cluster))
+    labels = {"jobset.sigs.k8s.io/jobset-name": "rights", "batch.kubernetes.io/job-completion-index": "0"}
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(pod_of("rights-w-0-0-x", labels)))
     until("a look at its log", lambda: ("", "pods/log", "get") in set(used(cluster, "operator")))
-    apply(cluster, vector_collection("shelf"), training_job("tale", suspend=True))
+    apply(cluster, vector_collection("rights"), training_job("rights", suspend=True))
     until("the end of the Job", lambda: ("batch", "jobs", "delete") in set(used(cluster, "operator")))
-    until("the call back", lambda: get(cluster, "jobsets")[0]["spec"]["suspend"])
-    cluster.kubectl("-n", NAMESPACE, "delete", "pod", "tale-w-0-0-x", "--grace-period=0", "--force")
+    until("the call back", lambda: workers(cluster)[0]["spec"]["suspend"])
+    cluster.kubectl("-n", NAMESPACE, "delete", "pod", "rights-w-0-0-x", "--grace-period=0", "--force")
     cluster.kubectl("-n", NAMESPACE, "delete", "vc,tj", "--all", "--wait")
     cluster.kubectl("-n", NAMESPACE, "delete", "im", "--all", "--wait")
     until("the end of the children", lambda: ("apps", "deployments", "delete") in set(used(cluster, "operator")))
@@ -61,6 +62,10 @@ class TestOfAProgram:
         table = (*SUBJECTS[user], *(rbac.PAGE_CLUSTER if user == "page" else ()))
         unused = [use for right in table for use in uses(right) if use not in seen]
         assert not unused
+
+
+def workers(cluster: Cluster) -> list[dict[str, Any]]:
+    return [one for one in get(cluster, "jobsets") if one["metadata"]["name"] == "rights"]
 
 
 def uses(right: Right) -> Iterator[Use]:

@@ -50,15 +50,15 @@ def test_an_applied_collection_becomes_ready_and_answers(cluster: Cluster, vecto
 
 
 def test_looking_again_writes_nothing(cluster: Cluster, vector_plane: VectorPlane, running_operator: Any) -> None:
-    apply(cluster, vector_collection("shelf"))
-    until("Ready", lambda: ready(cluster, "shelf"))
+    apply(cluster, vector_collection("again"))
+    until("Ready", lambda: ready(cluster, "again"))
     before = versions(cluster)
-    cluster.kubectl("-n", NAMESPACE, "annotate", "vc", "shelf", "look=again")
+    cluster.kubectl("-n", NAMESPACE, "annotate", "vc", "again", "look=again")
     apply(cluster, inference_model("wake"))  # that the operator has worked since shows in what it says of this one
     until("a look", lambda: status(cluster, "im", "wake").get("observedGeneration") == 1)
     after = versions(cluster)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed <= {"VectorCollection/shelf"}
+    assert changed <= {"VectorCollection/again"}
 
 
 def test_a_key_of_a_secret_is_asked_for(cluster: Cluster, vector_plane: VectorPlane) -> None:
