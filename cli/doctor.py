@@ -22,9 +22,11 @@ from tools.pulumi.kubernetes.errors import KubeconfigError
 from tools.pulumi.kubernetes.kubeconfig import connection, read
 from tools.table import TOOLS
 
-DISK_BYTES: Final = 12 << 30
-"""Tools with Go's build cache, root file system, images, and the machine with what it unpacks."""
-MEMORY_BYTES: Final = 4 << 30
+CACHE_BYTES: Final = 30 << 30
+"""Tools with Go's build cache, root file system, environments (torch's is 5 GB) and images."""
+STATE_BYTES: Final = 10 << 30
+"""The machine with what it unpacks."""
+MEMORY_BYTES: Final = 6 << 30
 GO_BYTES: Final = 6 << 30
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
@@ -55,7 +57,7 @@ def lab_obstacles(found: BaseSettings) -> list[str]:
             f"netfilter: expected forwarded packets to be accepted, found policy drop in {chain}; allow {lab.bridge}"
             " there (Docker: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT` and the same with -o)"
         )
-    for folder, wanted in ((places.state(), 4 << 30), (places.cache(), DISK_BYTES - (4 << 30))):
+    for folder, wanted in ((places.state(), STATE_BYTES), (places.cache(), CACHE_BYTES)):
         free = shutil.disk_usage(_existing(folder)).free
         if free < wanted and not _whole(folder):
             wrong.append(f"{folder}: expected {wanted >> 30} GB free, found {free >> 30}; free some, or set"

@@ -61,7 +61,8 @@ def packages(environment: Path) -> Path:
 def _build(name: str, lock: Path, target: Path) -> None:
     installer = uv()
     _run(name, [installer, "venv", "--quiet", "--python", str(INTERPRETER), "--no-python-downloads", str(target)])
-    install = [installer, "pip", "install", "--quiet", *INSTALL, "--python", str(target / "bin/python")]
+    # Without a cache of uv's own: it would keep all of this once more, outside of ours.
+    install = [installer, "pip", "install", "--quiet", "--no-cache", *INSTALL, "--python", str(target / "bin/python")]
     if name in WITHOUT_DEPENDENCIES or name in STACKED:
         install.append("--no-deps")
     _run(name, [*install, "-r", str(lock)])
