@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up model data shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training lock clean
+.PHONY: help doctor up model data shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training bench-vectors lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -80,6 +80,9 @@ bench-embedding: ## latency, throughput and memory of a served model
 
 bench-training: ## our models against transformers on this CPU: tokens a second, forward and backward
 	$(TRAINING)/python -m bench.training
+
+bench-vectors: ## a collection's latency, recall and memory
+	$(ISOLATED) bash -c 'ip link set lo up && $(DEV)/python -m bench.vectors'
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock
