@@ -1,4 +1,4 @@
-"""The gateway of vectors against Milvus asked directly, its recall against exact search, what the engine costs idle.
+"""The gateway of vectors against Milvus asked directly, its recall against exact search, the engine at rest.
 
 `make bench-vectors`. All on this machine, the client too: 20,000 vectors of 256 numbers in clusters, and a filter by one
 year of 14 (7 %). The two are asked in turns, with pauses as long as an answer takes: half load.
