@@ -1,7 +1,7 @@
 """The gateway of vectors against Milvus asked directly, its recall against exact search, the engine at rest.
 
-`make bench-vectors`. All on this machine, the client too: 20,000 vectors of 256 numbers in clusters, and a filter by one
-year of 14 (7 %). The two are asked in turns, with pauses as long as an answer takes: half load.
+`make bench-vectors`. All on this machine, the client too: 20,000 vectors of 256 numbers in clusters, and a filter by
+one year of 14 (7 %). The two are asked in turns, with pauses as long as an answer takes: half load.
 """
 
 import asyncio
