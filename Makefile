@@ -72,7 +72,7 @@ e2e: tools environments ## a real machine, a real cluster, a real model: from no
 
 environments: ## build the Python environments that the tests' programs run in
 	@for extra in operator serving triton vectors milvus spark training training-tests minilm gpt2 stacks hosts \
-		client-pinecone client-hf-036 client-hf-12 client-hf-24; do \
+		shell client-pinecone client-hf-036 client-hf-12 client-hf-24; do \
 		python3 -m tools --environment $$extra >/dev/null || exit 1; done
 
 bench-embedding: ## latency, throughput and memory of a served model
