@@ -16,8 +16,8 @@ from tools.environments import environment as python_environment
 from tools.pulumi.install import environment, install, launcher
 from tools.screen import Percent
 
-CLIENT = "client-hf-24"
-"""The environment of its `python`: huggingface_hub and numpy."""
+CLIENT = "shell"
+"""The environment of its `python`: huggingface_hub, pinecone, numpy."""
 
 
 def shell(name: str) -> None:
