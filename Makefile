@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up model data shell down tools environments test lint unit integration training-tests e2e bench-embedding bench-training bench-vectors lock clean
+.PHONY: help doctor up model data shell down tools environments test lint unit integration e2e bench-embedding bench-training bench-vectors lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -60,12 +60,8 @@ lint: ## format, lint, types, import contracts, lock files
 unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
-integration: tools environments training-tests ## on real parts, each started once
-	$(ISOLATED) $(DEV)/pytest tests/integration --ignore tests/integration/training
-
-training-tests: ## the trainer with real workers; torch is only in its environment, so the other tests' conftest is not
-	$(ISOLATED) bash -c 'ip link set lo up && exec $(TRAINING)/pytest --confcutdir tests/integration/training \
-		tests/integration/training'
+integration: tools environments ## on real parts, each started once; two groups of tests at a time
+	$(DEV)/python -m tests.side_by_side $(TRAINING)/pytest
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
 	$(DEV)/pytest -s tests/e2e

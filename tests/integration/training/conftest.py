@@ -1,7 +1,7 @@
 """A small text, a tokenizer for it, a small job, and that job's runs without a fault.
 
 These tests run in the environment `training-tests`, which lacks what the conftest above this one imports
-(`make training-tests` cuts it off).
+(tests/side_by_side.py cuts it off).
 """
 
 import random
