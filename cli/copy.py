@@ -66,7 +66,7 @@ def copy(kubectl: Kubectl, namespace: str, claim: str, folder: Folder, advice: s
     `advice` is the command that brings the platform up, should there be none.
     """
     digest = folder.digest()
-    pod = f"copy-{folder.name}"
+    pod = f"copy-{claim}-{folder.name}"
     target = ("-n", namespace)
     image = _image(kubectl, advice)
     kubectl.run(*target, "delete", "pod", pod, "--ignore-not-found", "--grace-period=1")

@@ -13,7 +13,7 @@ from stacks import settings
 from stacks.machines import network, rootfs
 from stacks.machines.errors import LabError
 from stacks.machines.network import Network
-from stacks.platform.manifests import MODELS, OURS, PAGE, SYSTEM
+from stacks.platform.manifests import CLAIMS, OURS, PAGE, SYSTEM
 from stacks.settings import BaseSettings, GivenPlatform, PlatformSettings
 from tools.__main__ import missing_packages
 from tools.images import build
@@ -28,6 +28,7 @@ STATE_BYTES: Final = 10 << 30
 """The machine with what it unpacks."""
 MEMORY_BYTES: Final = 6 << 30
 GO_BYTES: Final = 6 << 30
+JOBSETS: Final = "jobsets.jobset.x-k8s.io"
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -94,16 +95,23 @@ def _strangers(kubectl: Kubectl, found: GivenPlatform, stack: str) -> list[str]:
             f"namespace {found.namespace}: expected none, found one of another's, whose pods the restricted Pod"
             " Security would refuse; name another in homespun:namespace"
         )
+    crd = kubectl.get("crd", JOBSETS)
+    if found.jobset == "bring" and crd and not OURS.items() <= crd["metadata"].get("labels", {}).items():
+        wrong.append(
+            f"JobSet: expected none, found one of another's ({JOBSETS}); homespun:jobset: present leaves it alone and"
+            " uses it"
+        )
     return wrong
 
 
 def _storage(kubectl: Kubectl, found: GivenPlatform) -> list[str]:
     classes = kubectl.get("storageclass").get("items", [])
     default = [one for one in classes if one["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true"]
-    if default or kubectl.get("-n", found.namespace, "pvc", MODELS):
+    if default or all(kubectl.get("-n", found.namespace, "pvc", claim) for claim in CLAIMS):
         return []
     known = ", ".join(one["metadata"]["name"] for one in classes) or "none at all"
-    return [f"the claim {MODELS}: expected a default StorageClass to provide it, found {known}; make one the default"]
+    names = ", ".join(CLAIMS)
+    return [f"the claims {names}: expected a default StorageClass to provide them, found {known}; make one the default"]
 
 
 def _images(found: GivenPlatform) -> list[str]:
@@ -128,7 +136,8 @@ def _cluster(found: GivenPlatform, stack: str) -> list[str]:
         f"found    {'a cluster' if not wrong else 'no cluster to use'}: context {found.context} of {found.kubeconfig}"
     )
     print(
-        f"touches  namespaces {SYSTEM} and {found.namespace}, the kinds of homespun.dev, a ClusterRole homespun-{PAGE};"
+        f"touches  namespaces {SYSTEM} and {found.namespace}, the kinds of homespun.dev, JobSet (kind, webhooks),"
+        f" ClusterRoles homespun-{PAGE} and homespun-jobset-controller;"
     )
     print(f"         ports {found.gateway_port}, {found.page_port} and {found.vectors_port} of every node, plain HTTP")
     print(f"         here: {places.state()}, {places.cache()}")

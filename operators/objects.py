@@ -38,6 +38,11 @@ def read(document: Any, spec: type[S], status: type[T]) -> Object[S, T]:
     )
 
 
+def owns(item: Object[Any, Any], metadata: Any) -> bool:
+    """Whether an object that was read is a child of this one, and not of one of its name before."""
+    return any(reference.uid == item.uid for reference in metadata.ownerReferences or ())
+
+
 def owner(item: Object[Any, Any], kind: str) -> Manifest:
     """The reference by which a child is gone when its last owner is."""
     return {"apiVersion": API_VERSION, "kind": kind, "name": item.name, "uid": item.uid}

@@ -138,7 +138,7 @@ class Checkpoint(Fields):
     """What survives a worker."""
 
     uri: str = Field(default="", max_length=512, pattern=rf"^$|{CLAIM_URI}")
-    """`pvc://<claim>/<folder>`; empty: a folder of the job's name in the claim `data`."""
+    """`pvc://<claim>/<folder>`; empty: the folder .training/<name of the job> of the claim `data`."""
     every_steps: int = Field(default=200, ge=1)
     """A worker that dies costs at most so many steps."""
     keep: int = Field(default=3, ge=1, le=100)

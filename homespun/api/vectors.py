@@ -13,6 +13,10 @@ RULES: Final = (
         "self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$')",
         "metadata.name: expected at most 45 lower-case letters, digits and dashes: it is the index's name in the API",
     ),
+    (
+        "self.metadata.name != 'namespaces' && !self.metadata.name.matches('-g[0-9]+$')",
+        "metadata.name: expected neither `namespaces` nor an end like -g1: collections in Milvus are called so",
+    ),
 )
 ANEW: Final = "is built into the collection; to change it, declare another collection and fill that one"
 

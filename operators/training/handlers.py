@@ -46,7 +46,10 @@ class Reconciler:
         soon = False
         for item in items:
             job_set = await self._job_set(namespace, item.name)
-            observed = plan.Observed(there, *await self._run(namespace, item.name, job_set))
+            if job_set is not None and not objects.owns(item, job_set.metadata):
+                observed = plan.Observed(there, taken=True)
+            else:
+                observed = plan.Observed(there, *await self._run(namespace, item.name, job_set))
             await self._apply(namespace, item, observed)
             shown, findings = plan.status(item, observed, datetime.now(UTC))
             await status.show(self.client, TrainingJob, namespace, item, shown, findings)
@@ -61,13 +64,14 @@ class Reconciler:
         if plan.refusal(item, observed) and observed.run is None:
             return
         owners = [objects.owner(item, KIND)]
-        suspended = plan.suspended(item, observed, datetime.now(UTC))
-        job = plan.job_of(item)
-        document = [manifests.config_map(namespace, item, render(job))] if job else []
-        workers = manifests.job_set(namespace, item, self.image, suspended)
-        new = [*document, workers] if observed.run is None else document
-        await apply.apply(self.client, [children.child(one, KIND, owners) for one in new])
-        if observed.run is not None and observed.run.suspended != suspended:
+        suspended = plan.suspended(item, datetime.now(UTC))
+        if observed.run is None:
+            # Only now: workers that run read what they were told at their start again when they start again.
+            job = plan.job_of(item)
+            document = [manifests.config_map(namespace, item, render(job))] if job else []
+            workers = manifests.job_set(namespace, item, self.image, suspended)
+            await apply.apply(self.client, [children.child(one, KIND, owners) for one in (*document, workers)])
+        elif observed.run.suspended != suspended:
             patch = {"spec": {"suspend": suspended}}
             await self.client.patch(JobSet, item.name, patch, namespace=namespace, patch_type=PatchType.MERGE)
 

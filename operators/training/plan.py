@@ -55,21 +55,19 @@ class Observed:
     """None: there is no JobSet."""
     told: tuple[Progress, ...] = ()
     """What the first worker printed last, in its order."""
+    taken: bool = False
+    """Whether there is a JobSet of that name which is not this object's."""
 
 
 def claims_of(spec: TrainingJobSpec, name: str) -> tuple[str, ...]:
     """The claims that workers mount, sorted."""
-    uris = [output_uri(spec, name)]
-    if spec.data:
-        uris += [spec.data.uri, spec.data.tokenizer]
-    if spec.model and spec.model.init:
-        uris.append(spec.model.init.uri)
-    return tuple(sorted({uri.removeprefix("pvc://").split("/")[0] for uri in uris if uri}))
+    uris = [output_uri(spec, name), *_inputs(spec)]
+    return tuple(sorted({uri.removeprefix("pvc://").split("/")[0] for uri in uris}))
 
 
 def output_uri(spec: TrainingJobSpec, name: str) -> str:
     """Where checkpoints go."""
-    return spec.checkpoint.uri or f"pvc://{CLAIM}/{name}"
+    return spec.checkpoint.uri or f"pvc://{CLAIM}/.training/{name}"
 
 
 def path_of(uri: str) -> str:
@@ -115,9 +113,9 @@ def overdue(item: Object, now: datetime) -> bool:
     return (now - datetime.fromisoformat(item.status.started)).total_seconds() > seconds
 
 
-def suspended(item: Object, observed: Observed, now: datetime) -> bool:
+def suspended(item: Object, now: datetime) -> bool:
     """Whether its workers ought to be away, and its checkpoints to stay."""
-    return item.spec.suspend or overdue(item, now) or _invalid(observed) is not None
+    return item.spec.suspend or overdue(item, now)
 
 
 def refusal(item: Object, observed: Observed) -> Finding | None:
@@ -128,6 +126,22 @@ def refusal(item: Object, observed: Observed) -> Finding | None:
             "False",
             "ClaimNotFound",
             f"expected the claim {missing[0]} in this namespace (`kubectl get pvc`), found none",
+        )
+    output = output_uri(item.spec, item.name)
+    if meets := [uri for uri in _inputs(item.spec) if _within(uri, output) or _within(output, uri)]:
+        return Finding(
+            "Accepted",
+            "False",
+            "OutputIsInput",
+            f"checkpoint.uri: expected a folder apart from {meets[0]}, which it would write over, got {output}",
+        )
+    if observed.taken:
+        return Finding(
+            "Accepted",
+            "False",
+            "NameTaken",
+            f"expected no JobSet {item.name} of another's in this namespace, found one; take another name (that of a"
+            " deleted job of this name goes by itself)",
         )
     return None
 
@@ -212,6 +226,8 @@ def _invalid(observed: Observed) -> str | None:
 def _told(shown: TrainingJobStatus, told: tuple[Progress, ...]) -> TrainingJobStatus:
     """With what the trainer says of itself."""
     last = told[-1]
+    if last.state is State.INVALID:  # it says nothing of what was reached before
+        return shown.model_copy(update={"message": last.message})
     resumed = min((one.step for one in told), default=0)
     curve = [point for point in shown.curve if point.step < resumed]
     curve += [CurvePoint(step=one.step, loss=f"{one.loss:.4f}") for one in told if one.loss is not None and one.step]
@@ -232,6 +248,18 @@ def _told(shown: TrainingJobStatus, told: tuple[Progress, ...]) -> TrainingJobSt
         "message": last.message,
     }
     return shown.model_copy(update=dict(update))
+
+
+def _inputs(spec: TrainingJobSpec) -> list[str]:
+    """What is read, as URIs."""
+    found = [spec.data.uri, spec.data.tokenizer] if spec.data else []
+    if spec.model and spec.model.init:
+        found.append(spec.model.init.uri)
+    return [uri for uri in found if uri]
+
+
+def _within(uri: str, folder: str) -> bool:
+    return f"{uri}/".startswith(f"{folder}/")
 
 
 def _stamp(now: datetime) -> str:

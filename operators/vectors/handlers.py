@@ -80,9 +80,10 @@ class Reconciler:
         own: list[children.Manifest] = []
         soon = plan.progressing(observed, config)
         for item in items:
-            source = ingestion.Observed(models, claims, plan.answers(item, observed, config))
+            may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
+            source = ingestion.Observed(models, claims, may_begin)
             if item.spec.ingestion:
-                source = replace(source, run=await self._run(namespace, ingestion.job_name(item)))
+                source = replace(source, run=await self._run(namespace, item))
                 own += await self._fill(namespace, item, source)
                 soon = soon or ingestion.progressing(item, source)
             shown, findings = plan.status(item, observed, config, self.url)
@@ -105,13 +106,17 @@ class Reconciler:
             await apply.apply(self.client, [children.child(one, KIND, owners) for one in (document, job)])
         return ingestion.names(item)
 
-    async def _run(self, namespace: str, name: str) -> ingestion.Run | None:
+    async def _run(self, namespace: str, item: plan.Object) -> ingestion.Run | None:
+        """The Job; one of an earlier object of this name is on its way out, and none."""
+        name = ingestion.job_name(item)
         try:
             job = await self.client.get(Job, name, namespace=namespace)
         except ApiError as error:
             if error.status.code == 404:
                 return None
             raise
+        if not objects.owns(item, job.metadata):
+            return None
         conditions = {one.type: one for one in (job.status and job.status.conditions) or () if one.status == "True"}
         failed = conditions.get("Failed")
         return ingestion.Run(

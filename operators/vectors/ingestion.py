@@ -146,6 +146,7 @@ def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifes
     }
     pod = {
         "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 1,  # one that is killed is gone on from; two must not be at work on one source
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pods.POD_SECURITY,

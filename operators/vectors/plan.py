@@ -78,12 +78,12 @@ def status(item: Object, observed: Observed, config: Config, url: str) -> tuple[
         active=GenerationStatus(generation=1, collection=generation_name(item.name, 1)),
         last_failure=failure,
     )
-    missing = _missing(item, observed)
-    accepted = _refused(missing) if missing else Finding("Accepted", "True", "Valid")
+    lacking = missing(item, observed)
+    accepted = _refused(lacking) if lacking else Finding("Accepted", "True", "Valid")
     # One that nobody may ask does not answer, whatever is loaded.
     ready = (
         Finding("Ready", "False", accepted.reason, accepted.message)
-        if missing
+        if lacking
         else _ready(item, held, observed, config, failure)
     )
     return shown, [accepted, ready]
@@ -126,7 +126,8 @@ def _collection(item: Object, observed: Observed) -> Collection:
     )
 
 
-def _missing(item: Object, observed: Observed) -> list[SecretKey]:
+def missing(item: Object, observed: Observed) -> list[SecretKey]:
+    """The declared keys that do not exist."""
     return [ref for ref in secret_keys(item.spec) if not observed.secrets.get((ref.name, ref.key))]
 
 

@@ -22,6 +22,7 @@ MODELS: Final = "models"
 """The claim that models are copied into."""
 VECTORS: Final = vectors.CLAIM
 DATA: Final = training.CLAIM
+CLAIMS: Final = (MODELS, VECTORS, DATA)
 OPERATORS_IMAGES: Final = ("triton", "serving", "milvus", "vectors", "ingest", "training")
 """What it makes pods of."""
 PORT: Final = 8080

@@ -36,7 +36,7 @@ def objects_on_their_way() -> bool:
 
 
 def a_model_being_copied() -> bool:
-    return bool(Kubectl(kubeconfig(labs.NAME)).get("-n", "ml", "pod", "copy-minilm"))
+    return bool(Kubectl(kubeconfig(labs.NAME)).get("-n", "ml", "pod", "copy-models-minilm"))
 
 
 MOMENTS: dict[str, Callable[[], bool]] = {

@@ -1,6 +1,6 @@
 """The agents beside the engines of a Service, as a gateway follows them.
 
-Each agent is asked for its state by a long poll (`workloads.edge.state`), so a load, a switch or a dead process is
+Each agent is asked for its state by a long poll (`workloads.edge.published`), so a load, a switch or a dead process is
 known here at once. One that does not answer keeps the placements that it last had.
 """
 

@@ -35,8 +35,8 @@ def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str, repla
                 return
             if not replace:
                 raise ReceiveError(
-                    f"{name}: expected no folder of that name, found one with other content, that a model may be served"
-                    " from; take another NAME, or say REPLACE=1"
+                    f"{name}: expected no folder of that name, found one with other content, that may be"
+                    " in use; take another NAME, or say REPLACE=1"
                 )
             target.rename(gone)
         landing.rename(target)

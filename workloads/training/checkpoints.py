@@ -5,6 +5,7 @@ go on with more workers or fewer, under another strategy. What a step does is a 
 seed and step alone (`order`, no dropout), so there is no random state to keep.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -66,5 +67,6 @@ def _name(step: int) -> str:
 
 def _steps(folder: Path, up_to: int | None = None) -> list[int]:
     """Newest first."""
-    found = [int(path.name.removeprefix("step-")) for path in folder.glob("step-*")]
+    named = (re.fullmatch(r"step-(\d{8})", path.name) for path in folder.glob("step-*"))
+    found = [int(name[1]) for name in named if name]
     return sorted((step for step in found if up_to is None or step <= up_to), reverse=True)

@@ -79,7 +79,7 @@ class Report:
     def tell(self, progress: Progress) -> None:
         """Say it, and leave it in the folder."""
         self.progress, self._told = progress, time.monotonic()
-        landing = self._folder / f".{PROGRESS_FILE}.{os.getpid()}.part"
+        landing = self._folder / f".{PROGRESS_FILE}.{os.environ.get('RANK', '0')}-{os.getpid()}.part"
         landing.write_text(render_progress(progress) + "\n")
         landing.rename(self._folder / PROGRESS_FILE)
         if self._out.isatty():

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+import grpc
 from pymilvus import AsyncMilvusClient
 from pymilvus.exceptions import MilvusException
 
@@ -16,6 +17,8 @@ from workloads.vectors.config import PROBE_NAMESPACE, Collection, Config, Failur
 PERIOD_SECONDS: Final = 2.0
 """Between two looks. A look that finds all as it ought to be costs 10 ms."""
 REACH_SECONDS: Final = 5.0
+FAILURES: Final = (MilvusException, grpc.RpcError, OSError)
+"""pymilvus hands some of gRPC's on as they are: of an engine that wants a login, or is none."""
 MAKE_SECONDS: Final = 120.0
 """A collection is made and loaded in some 6 s; one with many rows takes longer to load."""
 
@@ -64,7 +67,7 @@ class Agent:
         """See to the collections of one engine, one after another."""
         try:
             client = await self._reach(address)
-        except (MilvusException, TimeoutError):
+        except (*FAILURES, TimeoutError):
             await self._drop(address)
             for collection in wanted:
                 began = collection.name not in self._current or self._current[collection.name].state is State.PENDING
@@ -86,7 +89,7 @@ class Agent:
         if client:
             try:
                 await client.close()
-            except MilvusException as error:
+            except FAILURES as error:
                 log.debug("close", extra={"error": str(error)})
 
     async def _made(self, client: AsyncMilvusClient, collection: Collection) -> Placement:
@@ -101,8 +104,8 @@ class Agent:
                 rows = 0 if differs else await _rows(client, collection)
         except TimeoutError:
             return _failed(collection, f"the engine did not make it within {MAKE_SECONDS:.0f} s")
-        except MilvusException as error:
-            return _failed(collection, f"the engine refuses: {' '.join(str(error.message).split())[:300]}")
+        except FAILURES as error:
+            return _failed(collection, f"the engine refuses: {' '.join(str(error).split())[:300]}")
         if differs:
             return Placement(collection.name, State.FAILED, Failure.SCHEMA_MISMATCH, differs)
         loads = before.loads if before else 0

@@ -43,14 +43,14 @@ def test_anybodys_program_is_started_as_it_is_declared() -> None:
     container = pod(model=None, data=None, objective=None, program=program)["containers"][0]
     assert (container["image"], container["command"]) == ("me/mine:2", ["python", "train.py"])
     variables = {entry["name"]: entry.get("value") for entry in container["env"]}
-    assert variables["CHECKPOINTS"] == "/claims/data/tale"
+    assert variables["CHECKPOINTS"] == "/claims/data/.training/tale"
 
 
 def test_the_trainer_is_told_what_is_declared() -> None:
     told = plan.job_of(job(optimizer={"lr": "1e-3", "warmupSteps": 5, "schedule": "constant"}, seed=7))
     assert told is not None
     assert (told.model.family, told.model.size, told.data.path) == (Family.GPT2, "124M", "/claims/data/texts")
-    assert (told.data.tokenizer, told.checkpoints.folder) == ("/claims/models/gpt2", "/claims/data/tale")
+    assert (told.data.tokenizer, told.checkpoints.folder) == ("/claims/models/gpt2", "/claims/data/.training/tale")
     assert (told.optimizer.learning_rate, told.optimizer.schedule) == (0.001, Schedule.CONSTANT)
     assert (told.steps, told.global_batch_tokens, told.seed, told.strategy) == (100, 1024, 7, Strategy.AUTO)
 

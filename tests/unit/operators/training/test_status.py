@@ -25,7 +25,7 @@ def test_a_step_that_was_done_makes_it_running() -> None:
     assert (what.recoveries, what.remaining_seconds) == (1, 30)
     assert what.checkpoint is not None
     assert (what.checkpoint.step, what.checkpoint.digest) == (50, "sha256:ab")
-    assert what.output == "pvc://data/tale"
+    assert what.output == "pvc://data/.training/tale"
 
 
 def test_workers_that_start_are_not_running_yet_and_say_what_they_wait_for() -> None:
@@ -39,12 +39,12 @@ def test_all_steps_done_is_succeeded() -> None:
     assert (what.state, findings["Succeeded"].status, what.step) == ("Succeeded", "True", 100)
 
 
-def test_a_job_that_can_not_be_trained_fails_with_what_the_trainer_says_and_its_workers_go() -> None:
+def test_a_job_that_can_not_be_trained_fails_with_what_the_trainer_says() -> None:
     observed = seen(Progress(State.INVALID, message="data.path: expected texts, found none"))
     what, findings = shown(job(), observed)
     assert (what.state, findings["Succeeded"].reason) == ("Failed", "InvalidJob")
     assert findings["Succeeded"].message == "data.path: expected texts, found none"
-    assert suspended(job(), observed, NOW)
+    assert not suspended(job(), NOW)  # its JobSet ends by itself, and its log stays
 
 
 def test_workers_that_failed_for_good_are_told_with_where_to_look() -> None:
@@ -56,8 +56,8 @@ def test_a_deadline_is_counted_from_the_first_start_and_sends_the_workers_away()
     started = TrainingJobStatus(started="2026-01-01T11:00:00Z")
     late, early = job(status=started, deadline="30m"), job(status=started, deadline="2h")
     assert shown(late, seen(told(5)))[1]["Succeeded"].reason == "DeadlineExceeded"
-    assert (suspended(late, seen(), NOW), suspended(early, seen(), NOW)) == (True, False)
-    assert suspended(early, seen(), NOW + timedelta(hours=2))
+    assert (suspended(late, NOW), suspended(early, NOW)) == (True, False)
+    assert suspended(early, NOW + timedelta(hours=2))
 
 
 def test_a_suspended_job_says_so_and_keeps_what_it_reached() -> None:
@@ -102,3 +102,14 @@ def test_a_curve_is_thinned_and_keeps_its_ends(count: int) -> None:
     assert (kept[0].step, kept[-1].step) == (1, count)
     gaps = [b.step - a.step for a, b in pairwise(kept)]
     assert not gaps or max(gaps) <= 2 * count / 60 + 1
+
+
+@pytest.mark.parametrize("uri", ["pvc://data/texts", "pvc://data/texts/out", "pvc://models/gpt2"])
+def test_nothing_is_written_over_what_is_read(uri: str) -> None:
+    what, findings = shown(job(checkpoint={"uri": uri}), Observed(CLAIMS))
+    assert (what.state, findings["Accepted"].reason) == ("Pending", "OutputIsInput")
+
+
+def test_a_jobset_of_anothers_is_left_alone_and_told() -> None:
+    findings = shown(job(), Observed(CLAIMS, taken=True))[1]
+    assert findings["Accepted"].reason == "NameTaken"
