@@ -15,6 +15,7 @@ from operators.inference.manifests import SERVER
 from stacks.platform.manifests import GATEWAY, OURS, SYSTEM
 from tools import screen
 from workloads.inference import manifest
+from workloads.inference.receive import OTHER_CONTENT
 
 CHUNK_BYTES: Final = 1 << 20
 COPIES: Final = {"app.kubernetes.io/name": "copy", **OURS}
@@ -23,6 +24,10 @@ COPIES_SELECTOR: Final = ",".join(f"{name}={value}" for name, value in COPIES.it
 START_SECONDS: Final = 90
 END_SECONDS: Final = 600
 """From the last byte on: the pod still reads all of it once more, for its digest."""
+
+
+class CopyRefused(CommandFailed):
+    """There is a folder of that name with other content."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ def copy(kubectl: Kubectl, namespace: str, claim: str, folder: Folder, advice: s
                 said = kubectl.run(*target, "logs", pod).strip()
             case other:
                 said = f"its pod is {other}: is another copy of that name under way?"
-        raise CommandFailed(f"{folder.name}: expected it to be copied into the claim {claim}, but: {said}")
+        failure = CopyRefused if OTHER_CONTENT in said else CommandFailed
+        raise failure(f"{folder.name}: expected it to be copied into the claim {claim}, but: {said}")
     finally:
         kubectl.run(*target, "delete", "pod", pod, "--ignore-not-found", "--grace-period=1", "--wait=false")
 

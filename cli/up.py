@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 from cli import data, deployment, doctor, model
-from cli.copy import copy
+from cli.copy import CopyRefused, copy
 from cli.errors import CommandFailed, make
 from cli.kubectl import INFERENCE_MODELS, PATIENCE, VECTOR_COLLECTIONS, Kubectl, cluster, kubeconfig, write_secret
 from cli.lab import disk_bytes, machine_of, memory_bytes
@@ -129,8 +129,11 @@ def _model(kubectl: Kubectl, namespace: str, stack: str) -> str:
     if known := _known(kubectl, namespace, INFERENCE_MODELS, "models"):
         return known
     name = _name(MODEL)
-    with tempfile.TemporaryDirectory() as folder:
-        copy(kubectl, namespace, MODELS, model.look(minilm.write(Path(folder)), name), make("up", stack))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copy(kubectl, namespace, MODELS, model.look(minilm.write(Path(folder)), name), make("up", stack))
+    except CopyRefused:
+        return f"no model, for the claim {MODELS} has another {name}"
     _apply(kubectl, namespace, MODEL)
     _wait_true(kubectl, namespace, INFERENCE_MODELS, name, "Ready", stack)
     return _stage(f"model {name}", time.monotonic() - started)
@@ -144,7 +147,10 @@ def _collection(kubectl: Kubectl, namespace: str, stack: str) -> str:
     name, embeds = _name(COLLECTION), _name(MODEL)
     if not kubectl.get("-n", namespace, INFERENCE_MODELS, embeds):
         return f"no collection, for there is no model {embeds}"
-    copy(kubectl, namespace, DATA, data.look(PAPERS), make("up", stack))
+    try:
+        copy(kubectl, namespace, DATA, data.look(PAPERS), make("up", stack))
+    except CopyRefused:
+        return f"no collection, for the claim {DATA} has another {PAPERS.name}"
     _apply(kubectl, namespace, COLLECTION)
     _wait_true(kubectl, namespace, VECTOR_COLLECTIONS, name, "Ingested", stack)
     return _stage(f"collection {name}", time.monotonic() - started)

@@ -10,8 +10,12 @@ import shutil
 import sys
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from workloads.inference import manifest
+
+OTHER_CONTENT: Final = "found one with other content"
+"""Said where a folder of the name is there that is another."""
 
 
 class ReceiveError(Exception):
@@ -35,8 +39,8 @@ def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str, repla
                 return
             if not replace:
                 raise ReceiveError(
-                    f"{name}: expected no folder of that name, found one with other content, that may be"
-                    " in use; take another NAME, or say REPLACE=1"
+                    f"{name}: expected no folder of that name, {OTHER_CONTENT}, that may be in use; take another NAME,"
+                    " or say REPLACE=1"
                 )
             target.rename(gone)
         landing.rename(target)

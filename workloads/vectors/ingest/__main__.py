@@ -5,9 +5,12 @@ settings or source are wrong (another try can't help), 1 anything else.
 """
 
 import argparse
+import fcntl
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +21,7 @@ from workloads.vectors.ingest.delivery import Job
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
 from workloads.vectors.ingest.services import Refused, Unavailable
-from workloads.vectors.ingest.source import SettingsError, check_fields, find, folder_of
+from workloads.vectors.ingest.source import SettingsError, Source, check_fields, find, folder_of
 from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
 
 REPORT_FILE: Final = "report.json"
@@ -60,6 +63,22 @@ def _ingest(ingestion: Ingestion, claims: Path, master: str) -> Report:
     source = find(ingestion, claims)
     check_fields(source, ingestion)
     state = _state_folder(ingestion, claims)
+    with _alone(state):
+        return _fill(ingestion, source, state, master)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """One run at a time on a state folder. Raises Unavailable while another is at work."""
+    with (state / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Unavailable("another run fills this collection from here; it is waited for") from error
+        yield
+
+
+def _fill(ingestion: Ingestion, source: Source, state: Path, master: str) -> Report:
     revision, held = _meet_services(ingestion)
     digest = source.digest(ingestion.digest, revision)
     ledger = Ledger(state)
