@@ -46,7 +46,7 @@ def first(ingest: Make, papers: list[str]) -> Ingest:
         '{"id": "q20", "title": "cut of',
         {"id": "q21", "title": "No summary"},
         {"id": "q22", "title": "A", "summary": "B", "year": "soon"},
-        name="more.jsonl",
+        name="more [µ 1].jsonl",
     )
     return job
 

@@ -4,6 +4,7 @@ Partitions hold Python objects (RDDs): what decides is Python either way, and ta
 """
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -51,7 +52,7 @@ def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
 
     percent = job.ingestion.near_duplicate_percent
     with stages.stage("read"):
-        text = session.read.text([file.as_uri() for file in source.files], lineSep="\n")
+        text = session.read.text([_pattern(file) for file in source.files], lineSep="\n")
         lines = text.select(functions.col("value").cast("binary"), "_metadata.file_path").rdd
         checked = lines.mapPartitions(lambda rows: _check(rows, job, source)).persist(StorageLevel.DISK_ONLY)
         counted = checked.mapPartitions(lambda found: [_set_aside(found, job)]).collect()
@@ -101,6 +102,11 @@ def _buckets(record: Record, percent: int) -> Iterator[tuple[tuple[int, bytes], 
     signed = duplicates.signature(record.text)
     for band in duplicates.bands(signed, percent):
         yield band, (record.id, signed)
+
+
+def _pattern(file: Path) -> str:
+    """The file as Spark reads paths: globs, in which nothing is percent-encoded."""
+    return re.sub(r"([*?\[\]{}\\])", r"\\\1", str(file))
 
 
 def _session(master: str) -> Any:
