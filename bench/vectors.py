@@ -26,7 +26,7 @@ from workloads.vectors.config import Collection, Field
 
 ROWS, DIMENSION, CLUSTERS, QUERIES, TOP = 20_000, 256, 200, 300, 10
 YEARS: Final = 14
-UPSERT: Final = 500
+UPSERT: Final = 250
 IDLE_SECONDS: Final = 20
 COLLECTION: Final = Collection("bench", DIMENSION, "cosine", (Field("year", "int"),))
 

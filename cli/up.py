@@ -193,7 +193,7 @@ def _wait_true(kubectl: Kubectl, namespace: str, kind: str, name: str, condition
 
 def _answer(page: str) -> str:
     """A question put to the page: what it finds, how close that is, and how long it took; or why there is no answer."""
-    url = f"{page}search?{urllib.parse.urlencode({'q': QUESTION})}"
+    url = f"{page}search?{urllib.parse.urlencode({'q': QUESTION, 'collection': _name(COLLECTION)})}"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + ANSWER_SECONDS
     warm = False

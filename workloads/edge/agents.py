@@ -125,7 +125,7 @@ class Agents(Generic[P]):
                     agent.answered = time.monotonic()
                 agent.reachable = False
             agent.asked.set()
-            if not agent.reachable:
+            if not agent.reachable or not etag:  # one that can't be waited on is not asked without a pause
                 await asyncio.sleep(RETRY_SECONDS)
 
 

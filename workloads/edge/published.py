@@ -13,6 +13,8 @@ from starlette.routing import Route
 T = TypeVar("T")
 
 MAX_WAIT_SECONDS: Final = 30
+NOTHING: Final = '""'
+"""The ETag until something was published; it can be waited on like another."""
 
 
 class Published(Generic[T]):
@@ -20,13 +22,12 @@ class Published(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self.value = value
-        self.etag = ""
-        """'' until something was published."""
+        self.etag = NOTHING
         self._changed = asyncio.Condition()
 
     async def publish(self, value: T) -> None:
         """Tell those who wait, if it is another one."""
-        if value == self.value and self.etag:
+        if value == self.value and self.etag != NOTHING:
             return
         self.value, self.etag = value, f'"{secrets.token_hex(8)}"'
         async with self._changed:
@@ -49,7 +50,7 @@ class Published(Generic[T]):
                 await self.after(known, wait)
             if known and known == self.etag:
                 return Response(status_code=304, headers={"etag": self.etag})
-            return Response(render(self.value), media_type="application/json", headers={"etag": self.etag or '""'})
+            return Response(render(self.value), media_type="application/json", headers={"etag": self.etag})
 
         return Route(path, get)
 
