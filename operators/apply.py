@@ -8,7 +8,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.core.resource import NamespacedResource
 from lightkube.types import CascadeType
 
-from operators.children import KIND_LABEL, Manifest
+from operators.children import KIND_LABEL, Manifest, owned
 
 FIELD_MANAGER: Final = "homespun-operator"
 
@@ -17,6 +17,19 @@ async def apply(client: AsyncClient, manifests: Sequence[Manifest]) -> None:
     """Apply each; one that is as it ought to be keeps its resourceVersion (the API server sees to it)."""
     for manifest in manifests:
         await client.apply(codecs.from_dict(manifest), field_manager=FIELD_MANAGER, force=True)
+
+
+async def replace(
+    client: AsyncClient,
+    namespace: str,
+    kind: str,
+    resources: Iterable[type[NamespacedResource]],
+    wanted: Sequence[Manifest],
+    owners: Sequence[Manifest],
+) -> None:
+    """Make these the children that all objects of `kind` own together, and the only ones."""
+    await apply(client, owned(wanted, kind, owners))
+    await prune(client, namespace, kind, resources, wanted)
 
 
 async def prune(

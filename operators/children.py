@@ -28,3 +28,36 @@ def secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
     """A Secret of the operator's own."""
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": dict(values)}
+
+
+def config_map(namespace: str, name: str, data: Mapping[str, str]) -> Manifest:
+    """What programs are told."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+
+
+def servers_service(namespace: str, name: str, labels: Mapping[str, str], ports: Sequence[Manifest]) -> Manifest:
+    """A headless Service, whose EndpointSlices tell gateways which servers there are."""
+    spec = {
+        "clusterIP": "None",
+        "selector": dict(labels),
+        # A server whose engine is away still says what it holds; gateways decide by that.
+        "publishNotReadyAddresses": True,
+        "ports": list(ports),
+    }
+    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def deployment(
+    namespace: str, name: str, labels: Mapping[str, str], strategy: Mapping[str, Any], pod: Manifest
+) -> Manifest:
+    """A Deployment of one pod."""
+    spec = {
+        "replicas": 1,
+        "strategy": dict(strategy),
+        "selector": {"matchLabels": dict(labels)},
+        "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+    }
+    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}

@@ -23,6 +23,15 @@ TMP: Final[dict[str, Any]] = {"name": "tmp", "emptyDir": {}}
 TMP_MOUNT: Final[dict[str, Any]] = {"name": "tmp", "mountPath": "/tmp"}
 HOME: Final[dict[str, Any]] = {"name": "HOME", "value": "/tmp"}
 """Libraries that insist on a home find the one place that can be written to."""
+NAMESPACE: Final[dict[str, Any]] = {
+    "name": "NAMESPACE",
+    "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+}
+"""Which namespace a program follows."""
+CLAIMS: Final = "/claims"
+"""Where programs see claims, by name."""
+RECREATE: Final[dict[str, Any]] = {"type": "Recreate"}
+"""The present pod goes before the next comes."""
 ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 """The next pod is ready before the present one goes."""
 
@@ -30,3 +39,13 @@ ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"ma
 def volume(claim: str) -> str:
     """A volume's name is a label (at most 63, no dots); a claim's may hold dots."""
     return f"claim-{claim.replace('.', '-')}"[:63].rstrip("-")
+
+
+def claim_of(uri: str) -> str:
+    """The claim that a `pvc://` URI names."""
+    return uri.removeprefix("pvc://").split("/")[0]
+
+
+def fail_on(code: int) -> dict[str, Any]:
+    """The podFailurePolicy of a Job whose program says by an exit code that no other try can help."""
+    return {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [code]}}]}

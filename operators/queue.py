@@ -9,6 +9,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 60.0
+STEADY: Final = 10.0
+"""What a reconcile returns when all is as it ought to be: events may be lost."""
 
 log = logging.getLogger(__name__)
 

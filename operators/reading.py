@@ -4,18 +4,22 @@ import base64
 import logging
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from httpx2 import AsyncClient as HttpClient
 from httpx2 import HTTPError
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, PersistentVolumeClaim, Secret
+from pydantic import BaseModel
 
 from homespun.api.fields import SecretKey
+from operators.objects import Object, read
 from workloads.edge.document import PROBE_TOKEN_HEADER, ConfigError
 
 T = TypeVar("T")
+S = TypeVar("S", bound=BaseModel)
+V = TypeVar("V", bound=BaseModel)
 Secrets = dict[tuple[str, str], str]
 """Values by (name of the Secret, key)."""
 
@@ -24,40 +28,52 @@ PROBE_KEY: Final = "token"
 log = logging.getLogger(__name__)
 
 
+async def found(client: AsyncClient, resource: Any, namespace: str, name: str) -> Any:
+    """One of lightkube's resources; None if there is none of that name."""
+    try:
+        return await client.get(resource, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code == 404:
+            return None
+        raise
+
+
+async def items(
+    client: AsyncClient, resource: Any, namespace: str, spec: type[S], status: type[V]
+) -> tuple[Object[S, V], ...]:
+    """All objects of one of our kinds."""
+    return tuple([read(one, spec, status) async for one in client.list(resource, namespace=namespace)])
+
+
 async def configuration(
     client: AsyncClient, namespace: str, name: str, key: str, parse: Callable[[str], T], empty: T
 ) -> T:
     """The configuration in a ConfigMap; `empty` where there is none, or none that can be read: it is written anew."""
+    there = await found(client, ConfigMap, namespace, name)
+    if there is None:
+        return empty
     try:
-        found = await client.get(ConfigMap, name, namespace=namespace)
-        return parse((found.data or {}).get(key, ""))
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
+        return parse((there.data or {}).get(key, ""))
     except ConfigError as error:
         log.warning("ConfigMap %s/%s: %s; it is written anew", namespace, name, error)
-    return empty
+        return empty
 
 
 async def secret(client: AsyncClient, namespace: str, name: str) -> dict[str, str]:
     """The values of a Secret, {} if there is none."""
-    try:
-        found = await client.get(Secret, name, namespace=namespace)
-    except ApiError as error:
-        if error.status.code == 404:
-            return {}
-        raise
-    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.data or {}).items()}
+    there = await found(client, Secret, namespace, name)
+    data = (there.data or {}) if there else {}
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
 
 
 async def declared_secrets(client: AsyncClient, namespace: str, refs: Iterable[SecretKey]) -> Secrets:
     """Of the keys that objects refer to, those that exist."""
     wanted = {(ref.name, ref.key) for ref in refs}
-    found: Secrets = {}
+    there: Secrets = {}
     for name in sorted({name for name, _ in wanted}):
         values = await secret(client, namespace, name)
-        found.update({(name, key): value for key, value in values.items() if (name, key) in wanted})
-    return found
+        there.update({(name, key): value for key, value in values.items() if (name, key) in wanted})
+    return there
 
 
 async def probe_token(client: AsyncClient, namespace: str, name: str) -> str:
@@ -67,8 +83,8 @@ async def probe_token(client: AsyncClient, namespace: str, name: str) -> str:
 
 async def claims(client: AsyncClient, namespace: str) -> set[str]:
     """The claims that there are."""
-    found = client.list(PersistentVolumeClaim, namespace=namespace)
-    return {str(one.metadata.name) async for one in found if one.metadata}
+    listed = client.list(PersistentVolumeClaim, namespace=namespace)
+    return {str(one.metadata.name) async for one in listed if one.metadata}
 
 
 async def placements(http: HttpClient, gateway: str, token: str, parse: Callable[[str], T]) -> T | None:

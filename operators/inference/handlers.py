@@ -11,9 +11,10 @@ from lightkube.resources.core_v1 import ConfigMap, Secret, Service
 
 from homespun.api.fields import GROUP, VERSION
 from homespun.api.inference import KIND, PLURAL, InferenceModelSpec, InferenceModelStatus
-from operators import apply, children, objects, reading, status
+from operators import apply, children, objects, probes, reading, status
 from operators.inference import manifests, plan
 from operators.inference.probing import ask
+from operators.queue import STEADY
 from operators.reading import PROBE_KEY
 from workloads.inference.config import CONFIG_KEY, CONFIG_MAP, Config, parse, parse_placements, render
 
@@ -21,8 +22,6 @@ InferenceModel = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 CHILDREN: Final = (ConfigMap, Secret, Service, Deployment)
 SOON: Final = 0.5
 """Seconds until the next look while something is under way."""
-STEADY: Final = 10.0
-"""Seconds until the next look when all is as it ought to be: events may be lost."""
 
 
 @dataclass
@@ -40,12 +39,7 @@ class Reconciler:
 
     async def reconcile(self, namespace: str) -> float:
         """Make a namespace what its objects declare. Returns after how many seconds to look again."""
-        items = tuple(
-            [
-                objects.read(document, InferenceModelSpec, InferenceModelStatus)
-                async for document in self.client.list(InferenceModel, namespace=namespace)
-            ]
-        )
+        items = await reading.items(self.client, InferenceModel, namespace, InferenceModelSpec, InferenceModelStatus)
         if not items:
             await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], ())
             return STEADY
@@ -62,7 +56,9 @@ class Reconciler:
 
         placements = await reading.placements(self.http, self.gateway, probe_token, parse_placements)
         observed = replace(observed, config=config, placements=placements)
-        await self._probe(plan.probes(observed, config), probe_token)
+        self.probes = await probes.answers(
+            self.probes, plan.probes(observed, config), lambda probe: ask(self.http, self.gateway, probe, probe_token)
+        )
         observed = replace(observed, probes=self.probes)
         if plan.next_config(observed, probe_token) != config:
             return 0.0  # a revision passed its probe: switch to it before anything is said
@@ -84,12 +80,4 @@ class Reconciler:
 
     async def _apply(self, namespace: str, wanted: list[children.Manifest], items: tuple[plan.Object, ...]) -> None:
         owners = [objects.owner(item, KIND) for item in items]
-        await apply.apply(self.client, children.owned(wanted, KIND, owners))
-        await apply.prune(self.client, namespace, KIND, CHILDREN, wanted)
-
-    async def _probe(self, wanted: tuple[plan.Probe, ...], probe_token: str) -> None:
-        """Ask each probe that has no good answer yet, and forget those that speak for engines of the past."""
-        self.probes = {probe: wrong for probe, wrong in self.probes.items() if probe in wanted}
-        for probe in wanted:
-            if self.probes.get(probe) != "":
-                self.probes[probe] = await ask(self.http, self.gateway, probe, probe_token)
+        await apply.replace(self.client, namespace, KIND, CHILDREN, wanted, owners)

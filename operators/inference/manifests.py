@@ -33,8 +33,7 @@ class Images:
 
 def config_map(namespace: str, document: str) -> Manifest:
     """What gateways and agents follow."""
-    metadata = {"name": CONFIG_MAP, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {CONFIG_KEY: document}}
+    return children.config_map(namespace, CONFIG_MAP, {CONFIG_KEY: document})
 
 
 def sources_secret(namespace: str, tokens: Mapping[str, str]) -> Manifest:
@@ -43,19 +42,12 @@ def sources_secret(namespace: str, tokens: Mapping[str, str]) -> Manifest:
 
 
 def service(namespace: str) -> Manifest:
-    """Headless: its EndpointSlices tell gateways which servers there are."""
-    spec = {
-        "clusterIP": "None",
-        "selector": LABELS,
-        # A server whose engine is away still says what it holds; gateways decide by that.
-        "publishNotReadyAddresses": True,
-        "ports": [
-            {"name": GRPC_PORT_NAME, "port": GRPC_PORT, "targetPort": GRPC_PORT_NAME},
-            {"name": AGENT_PORT_NAME, "port": AGENT_PORT, "targetPort": AGENT_PORT_NAME},
-        ],
-    }
-    metadata = {"name": SERVERS_SERVICE, "namespace": namespace, "labels": LABELS}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    """Where gateways find the servers and their agents."""
+    ports = [
+        {"name": GRPC_PORT_NAME, "port": GRPC_PORT, "targetPort": GRPC_PORT_NAME},
+        {"name": AGENT_PORT_NAME, "port": AGENT_PORT, "targetPort": AGENT_PORT_NAME},
+    ]
+    return children.servers_service(namespace, SERVERS_SERVICE, LABELS, ports)
 
 
 def deployment(namespace: str, images: Images, claims: tuple[str, ...]) -> Manifest:
@@ -75,15 +67,8 @@ def deployment(namespace: str, images: Images, claims: tuple[str, ...]) -> Manif
               for claim in claims),
         ],
     }  # fmt: skip
-    spec = {
-        "replicas": 1,
-        # The next server is up, with all models loaded, before this one goes.
-        "strategy": pods.ROLLING,
-        "selector": {"matchLabels": LABELS},
-        "template": {"metadata": {"labels": LABELS}, "spec": pod},
-    }
-    metadata = {"name": SERVER, "namespace": namespace, "labels": LABELS}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    # The next server is up, with all models loaded, before this one goes.
+    return children.deployment(namespace, SERVER, LABELS, pods.ROLLING, pod)
 
 
 def _triton(image: str) -> dict[str, Any]:
@@ -118,13 +103,13 @@ def _agent(image: str, claims: tuple[str, ...]) -> dict[str, Any]:
         "env": [
             pods.HOME,
             {"name": "MEMORY_LIMIT", "valueFrom": limit},
-            {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            pods.NAMESPACE,
         ],
         "readinessProbe": {**health, "periodSeconds": 2},
         "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 5},
         "volumeMounts": [
             {"name": "repository", "mountPath": "/repository"},
             pods.TMP_MOUNT,
-            *({"name": pods.volume(claim), "mountPath": f"/claims/{claim}", "readOnly": True} for claim in claims),
+            *({"name": pods.volume(c), "mountPath": f"{pods.CLAIMS}/{c}", "readOnly": True} for c in claims),
         ],
     }  # fmt: skip

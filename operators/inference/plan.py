@@ -18,7 +18,7 @@ from homespun.api.inference import (
     RevisionsStatus,
     RevisionStatus,
 )
-from operators import objects
+from operators import objects, pods
 from operators.conditions import Finding
 from workloads.edge.document import NOBODY, token_hash
 from workloads.inference.config import Config, Model, Placement, Revision, State
@@ -74,7 +74,7 @@ def claims(config: Config, there: Set[str]) -> tuple[str, ...]:
     A pod that mounts one which is not never starts, and all models would wait for it.
     """
     uris = (revision.uri for model in config.models for revision in model.revisions)
-    named = {uri.removeprefix("pvc://").split("/")[0] for uri in uris if uri.startswith("pvc://")}
+    named = {pods.claim_of(uri) for uri in uris if uri.startswith("pvc://")}
     return tuple(sorted(named & there))
 
 

@@ -13,6 +13,7 @@ from lightkube.types import PatchType
 from homespun.api.fields import GROUP, VERSION
 from homespun.api.training import KIND, PLURAL, TrainingJobSpec, TrainingJobStatus
 from operators import apply, children, objects, reading, status
+from operators.queue import STEADY
 from operators.training import manifests, plan
 from workloads.edge.document import ConfigError
 from workloads.training.config import Progress, parse_progress, render
@@ -24,8 +25,6 @@ TOLD_LINES: Final = 200
 """Of the first worker's output: what it told since the last look, and more."""
 SOON: Final = 2.0
 """Seconds until the next look at jobs that run."""
-STEADY: Final = 10.0
-"""Seconds until the next look when all is as it ought to be: events may be lost."""
 
 
 @dataclass
@@ -38,14 +37,11 @@ class Reconciler:
 
     async def reconcile(self, namespace: str) -> float:
         """Make a namespace what its objects declare. Returns after how many seconds to look again."""
-        items = [
-            objects.read(document, TrainingJobSpec, TrainingJobStatus)
-            async for document in self.client.list(TrainingJob, namespace=namespace)
-        ]
+        items = await reading.items(self.client, TrainingJob, namespace, TrainingJobSpec, TrainingJobStatus)
         there = frozenset(await reading.claims(self.client, namespace)) if items else frozenset[str]()
         soon = False
         for item in items:
-            job_set = await self._job_set(namespace, item.name)
+            job_set = await reading.found(self.client, JobSet, namespace, item.name)
             if job_set is not None and not objects.owns(item, job_set.metadata):
                 observed = plan.Observed(there, taken=True)
             else:
@@ -74,15 +70,6 @@ class Reconciler:
         elif observed.run.suspended != suspended:
             patch = {"spec": {"suspend": suspended}}
             await self.client.patch(JobSet, item.name, patch, namespace=namespace, patch_type=PatchType.MERGE)
-
-    async def _job_set(self, namespace: str, name: str) -> Any:
-        """None if there is none."""
-        try:
-            return await self.client.get(JobSet, name, namespace=namespace)
-        except ApiError as error:
-            if error.status.code == 404:
-                return None
-            raise
 
     async def _run(self, namespace: str, name: str, job_set: Any) -> tuple[plan.Run | None, tuple[Progress, ...]]:
         if job_set is None:

@@ -6,9 +6,9 @@ newest checkpoint. Worker 0 is a host by the name `<job>-w-0-0.<job>`, by which 
 
 from typing import Any, Final
 
-from operators import pods
+from operators import children, pods
 from operators.children import Manifest
-from operators.training.plan import CLAIMS, Object, claims_of, output_uri, path_of
+from operators.training.plan import Object, claims_of, output_uri, path_of
 from workloads.training.config import INVALID_JOB_EXIT
 
 JOBSET_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
@@ -24,8 +24,7 @@ MAX_RESTARTS: Final = 20
 
 def config_map(namespace: str, item: Object, document: str) -> Manifest:
     """What the trainer is told."""
-    metadata = {"name": _document_name(item.name), "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {DOCUMENT: document}}
+    return children.config_map(namespace, _document_name(item.name), {DOCUMENT: document})
 
 
 def job_set(namespace: str, item: Object, image: str, suspended: bool) -> Manifest:
@@ -37,9 +36,7 @@ def job_set(namespace: str, item: Object, image: str, suspended: bool) -> Manife
         "completions": count,
         "backoffLimit": 0,  # a worker alone can't go on: all start again
         # What is wrong with the job itself no other start mends.
-        "podFailurePolicy": {
-            "rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [INVALID_JOB_EXIT]}}]
-        },
+        "podFailurePolicy": pods.fail_on(INVALID_JOB_EXIT),
         "template": {"spec": _pod(item, image)},
     }
     spec = {
@@ -66,7 +63,7 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [
         pods.TMP_MOUNT,
         {"name": "shm", "mountPath": "/dev/shm"},
-        *({"name": pods.volume(claim), "mountPath": f"{CLAIMS}/{claim}"} for claim in claims),
+        *({"name": pods.volume(claim), "mountPath": f"{pods.CLAIMS}/{claim}"} for claim in claims),
     ]
     if document:
         volumes.append({"name": "job", "configMap": {"name": _document_name(item.name)}})

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from homespun.api.training import CheckpointStatus, CurvePoint, TrainingJobSpec, TrainingJobStatus
-from operators import objects
+from operators import objects, pods
 from operators.conditions import Finding
 from workloads.training.config import (
     Checkpoints,
@@ -26,8 +26,6 @@ Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
 
 CLAIM: Final = "data"
 """The claim that comes with the platform, for data and checkpoints."""
-CLAIMS: Final = "/claims"
-"""Where workers see claims, by name."""
 CURVE_POINTS: Final = 64
 
 
@@ -62,7 +60,7 @@ class Observed:
 def claims_of(spec: TrainingJobSpec, name: str) -> tuple[str, ...]:
     """The claims that workers mount, sorted."""
     uris = [output_uri(spec, name), *_inputs(spec)]
-    return tuple(sorted({uri.removeprefix("pvc://").split("/")[0] for uri in uris}))
+    return tuple(sorted({pods.claim_of(uri) for uri in uris}))
 
 
 def output_uri(spec: TrainingJobSpec, name: str) -> str:
@@ -72,7 +70,7 @@ def output_uri(spec: TrainingJobSpec, name: str) -> str:
 
 def path_of(uri: str) -> str:
     """Where workers see a `pvc://` URI; '' stays ''."""
-    return f"{CLAIMS}/{uri.removeprefix('pvc://')}" if uri else ""
+    return f"{pods.CLAIMS}/{uri.removeprefix('pvc://')}" if uri else ""
 
 
 def job_of(item: Object) -> Job | None:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from httpx2 import AsyncClient as HttpClient
 from lightkube import AsyncClient
-from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.batch_v1 import Job
@@ -15,7 +14,8 @@ from homespun.api import inference
 from homespun.api.fields import GROUP, VERSION
 from homespun.api.inference import InferenceModelSpec
 from homespun.api.vectors import KIND, PLURAL, VectorCollectionSpec, VectorCollectionStatus
-from operators import apply, children, objects, reading, status
+from operators import apply, children, objects, probes, reading, status
+from operators.queue import STEADY
 from operators.vectors import ingestion, manifests, plan
 from operators.vectors.probing import ask
 from workloads.edge.document import ConfigError
@@ -27,8 +27,6 @@ InferenceModel = create_namespaced_resource(GROUP, VERSION, inference.KIND, infe
 CHILDREN: Final = (ConfigMap, Secret, Service, Deployment, Job)
 SOON: Final = 0.5
 """Seconds until the next look while something is under way."""
-STEADY: Final = 10.0
-"""Seconds until the next look when all is as it ought to be: events may be lost."""
 
 
 @dataclass
@@ -48,14 +46,12 @@ class Reconciler:
 
     async def reconcile(self, namespace: str) -> float:
         """Make a namespace what its objects declare. Returns after how many seconds to look again."""
-        items = tuple(
-            [
-                objects.read(document, VectorCollectionSpec, VectorCollectionStatus)
-                async for document in self.client.list(VectorCollection, namespace=namespace)
-            ]
+        items = await reading.items(
+            self.client, VectorCollection, namespace, VectorCollectionSpec, VectorCollectionStatus
         )
         if not items:
-            await self._apply(namespace, [manifests.config_map(namespace, render(Config()))], [])
+            nothing = [manifests.config_map(namespace, render(Config()))]
+            await apply.replace(self.client, namespace, KIND, CHILDREN, nothing, ())
             return STEADY
         probe_token = await reading.probe_token(self.client, namespace, manifests.PROBE_SECRET)
         refs = [ref for item in items for ref in plan.secret_keys(item.spec)]
@@ -71,7 +67,9 @@ class Reconciler:
         await apply.apply(self.client, children.owned(shared, KIND, [objects.owner(item, KIND) for item in items]))
         placements = await reading.placements(self.http, self.gateway, probe_token, parse_placements)
         observed = replace(observed, placements=placements)
-        await self._probe(plan.probes(observed, config), probe_token)
+        self.probes = await probes.answers(
+            self.probes, plan.probes(observed, config), lambda probe: ask(self.http, self.gateway, probe, probe_token)
+        )
         observed = replace(observed, probes=self.probes)
 
         filled = [item for item in items if item.spec.ingestion]
@@ -109,13 +107,8 @@ class Reconciler:
     async def _run(self, namespace: str, item: plan.Object) -> ingestion.Run | None:
         """The Job; one of an earlier object of this name is on its way out, and none."""
         name = ingestion.job_name(item)
-        try:
-            job = await self.client.get(Job, name, namespace=namespace)
-        except ApiError as error:
-            if error.status.code == 404:
-                return None
-            raise
-        if not objects.owns(item, job.metadata):
+        job = await reading.found(self.client, Job, namespace, name)
+        if job is None or not objects.owns(item, job.metadata):
             return None
         conditions = {one.type: one for one in (job.status and job.status.conditions) or () if one.status == "True"}
         failed = conditions.get("Failed")
@@ -148,14 +141,3 @@ class Reconciler:
             async for document in found
             if document.metadata
         }
-
-    async def _apply(self, namespace: str, wanted: list[children.Manifest], owners: list[children.Manifest]) -> None:
-        await apply.apply(self.client, children.owned(wanted, KIND, owners))
-        await apply.prune(self.client, namespace, KIND, CHILDREN, wanted)
-
-    async def _probe(self, wanted: tuple[plan.Probe, ...], probe_token: str) -> None:
-        """Ask each probe that has no good answer yet, and forget those that speak for engines of the past."""
-        self.probes = {probe: wrong for probe, wrong in self.probes.items() if probe in wanted}
-        for probe in wanted:
-            if self.probes.get(probe) != "":
-                self.probes[probe] = await ask(self.http, self.gateway, probe, probe_token)

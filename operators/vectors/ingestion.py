@@ -8,7 +8,7 @@ from typing import Any, Final
 from homespun.api.fields import SecretKey
 from homespun.api.inference import InferenceModelSpec
 from homespun.api.vectors import IngestionStatus
-from operators import pods
+from operators import children, pods
 from operators.children import Manifest
 from operators.conditions import Finding
 from operators.vectors.plan import Object
@@ -19,7 +19,6 @@ LABELS: Final = {"app.kubernetes.io/name": "ingest"}
 CONTAINER: Final = "ingest"
 DOCUMENT: Final = "ingestion.json"
 TRIES: Final = 6
-CLAIMS: Final = "/claims"
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,7 @@ def progressing(item: Object, observed: Observed) -> bool:
 
 def config_map(namespace: str, item: Object, ingestion: Ingestion) -> Manifest:
     """What the Job is told."""
-    metadata = {"name": _document_name(item), "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {DOCUMENT: render(ingestion)}}
+    return children.config_map(namespace, _document_name(item), {DOCUMENT: render(ingestion)})
 
 
 def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifest:
@@ -141,7 +139,7 @@ def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifes
         "volumeMounts": [
             pods.TMP_MOUNT,
             {"name": "ingestion", "mountPath": "/ingestion", "readOnly": True},
-            {"name": "claim", "mountPath": f"{CLAIMS}/{claim}"},
+            {"name": "claim", "mountPath": f"{pods.CLAIMS}/{claim}"},
         ],
     }
     pod = {
@@ -157,10 +155,9 @@ def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifes
             {"name": "claim", "persistentVolumeClaim": {"claimName": claim}},
         ],
     }
-    wrong = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [WRONG_SETTINGS]}}
     spec = {
         "backoffLimit": TRIES,
-        "podFailurePolicy": {"rules": [wrong]},  # what is wrong with the declaration no other try mends
+        "podFailurePolicy": pods.fail_on(WRONG_SETTINGS),  # what is wrong with the declaration no other try mends
         "template": {"metadata": {"labels": LABELS}, "spec": pod},
     }
     metadata = {"name": job_name(item), "namespace": namespace, "labels": LABELS}
@@ -183,7 +180,7 @@ def _waiting(item: Object, observed: Observed) -> tuple[str, str] | None:
 
 def _claim(item: Object) -> str:
     assert item.spec.ingestion is not None
-    return item.spec.ingestion.source.uri.removeprefix("pvc://").split("/")[0]
+    return pods.claim_of(item.spec.ingestion.source.uri)
 
 
 def _tokens(item: Object, observed: Observed) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operators import pods
+from operators import children, pods
 from operators.children import Manifest
 from workloads.vectors.config import AGENT_PORT_NAME, CONFIG_KEY, CONFIG_MAP, ENGINE_PORT_NAME, SERVERS_SERVICE
 
@@ -29,24 +29,16 @@ class Images:
 
 def config_map(namespace: str, document: str) -> Manifest:
     """What gateways and agents follow."""
-    metadata = {"name": CONFIG_MAP, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {CONFIG_KEY: document}}
+    return children.config_map(namespace, CONFIG_MAP, {CONFIG_KEY: document})
 
 
 def service(namespace: str) -> Manifest:
-    """Headless: its EndpointSlices tell gateways where the engine and its agent are."""
-    spec = {
-        "clusterIP": "None",
-        "selector": LABELS,
-        # An agent whose engine is away still says so; gateways decide by that.
-        "publishNotReadyAddresses": True,
-        "ports": [
-            {"name": ENGINE_PORT_NAME, "port": ENGINE_PORT, "targetPort": ENGINE_PORT},
-            {"name": AGENT_PORT_NAME, "port": AGENT_PORT, "targetPort": AGENT_PORT_NAME},
-        ],
-    }
-    metadata = {"name": SERVERS_SERVICE, "namespace": namespace, "labels": LABELS}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    """Where gateways find the engine and its agent."""
+    ports = [
+        {"name": ENGINE_PORT_NAME, "port": ENGINE_PORT, "targetPort": ENGINE_PORT},
+        {"name": AGENT_PORT_NAME, "port": AGENT_PORT, "targetPort": AGENT_PORT_NAME},
+    ]
+    return children.servers_service(namespace, SERVERS_SERVICE, LABELS, ports)
 
 
 def deployment(namespace: str, images: Images, own_engine: bool) -> Manifest:
@@ -61,14 +53,8 @@ def deployment(namespace: str, images: Images, own_engine: bool) -> Manifest:
         "containers": [*([_milvus(images.milvus)] if own_engine else []), _agent(images.vectors)],
         "volumes": [pods.TMP, *data],
     }
-    spec = {
-        "replicas": 1,
-        "strategy": {"type": "Recreate"},  # two must not have the data at once
-        "selector": {"matchLabels": LABELS},
-        "template": {"metadata": {"labels": LABELS}, "spec": pod},
-    }
-    metadata = {"name": SERVER, "namespace": namespace, "labels": LABELS}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    # Two must not have the data at once.
+    return children.deployment(namespace, SERVER, LABELS, pods.RECREATE, pod)
 
 
 def _milvus(image: str) -> dict[str, Any]:
@@ -98,10 +84,7 @@ def _agent(image: str) -> dict[str, Any]:
         "ports": [{"name": AGENT_PORT_NAME, "containerPort": AGENT_PORT}],
         "resources": {"requests": {"cpu": "25m", "memory": "128Mi"}, "limits": {"memory": "384Mi"}},
         "securityContext": pods.CONTAINER_SECURITY,
-        "env": [
-            pods.HOME,
-            {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
-        ],
+        "env": [pods.HOME, pods.NAMESPACE],
         "readinessProbe": {**health, "periodSeconds": 2},
         "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 5},
         "volumeMounts": [pods.TMP_MOUNT],
