@@ -12,10 +12,15 @@ from typing import Any, Final
 
 PORT: Final = 19530
 HEALTH_PORT: Final = 9091
+ROOT_PORT: Final = 19532
+"""Of its root coordinator: 53100 by default, which a client's connection may have, and for a minute after its end."""
 SETTINGS: Final[dict[str, Any]] = {
     "common.session.ttl": 5,  # seconds that a killed server's leases hold up the next one; 60 by default
     "proxy.timeTickInterval": 50,  # ms: what a strongly consistent read waits for, at most
     "quotaAndLimits.flushRate.enabled": "false",
+    # A growing segment is searched whole. By its interim index, clusters of which 16 of 128 are looked into, what is
+    # far from most of its segment is found by no query: a small namespace that shares a partition with a large one.
+    "queryNode.segcore.interimIndex.enableIndex": "false",
     "log.level": "warn",
     "log.file.rootPath": '""',  # standard output is enough
 }
@@ -47,7 +52,7 @@ def configure(folder: Path, port: int) -> None:
 
     config = MilvusServerConfig(data_dir=str(folder))
     config.resolve_storage()
-    for name, value in {**SETTINGS, "proxy_port": port}.items():
+    for name, value in {**SETTINGS, "proxy_port": port, "root_coord_port": ROOT_PORT}.items():
         config.set(name, value)
     # Not its `resolve`: that tries to bind each port first, and fails for a minute after a server was killed.
     config.write_config()

@@ -74,4 +74,7 @@ class Process:
             ) from None
 
     def tail(self, lines: int = 25) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        """The end of its log; of a Go program that crashed, why it did so before that."""
+        logged = self.log.read_text(errors="replace").splitlines()
+        crash = [line for line in logged if line.startswith(("panic:", "fatal error:", "SIG"))]
+        return "\n".join([*crash, *logged[-lines:]])

@@ -1,12 +1,16 @@
 """An acknowledged vector is never lost, and what dies is served again."""
 
 import threading
+from pathlib import Path
 
 import httpx2
 
 from tests.integration.parts.vectors import Vectors
+from workloads.vectors.engine import PORT
 
 BATCH = 20
+LISTENING = "0A"
+"""A socket's state in /proc/net/tcp."""
 
 
 def test_a_killed_engine_loses_no_acknowledged_vector(vectors: Vectors, namespace: str) -> None:
@@ -54,3 +58,12 @@ def test_a_restarted_gateway_answers_from_what_it_kept(vectors: Vectors) -> None
     vectors.gateway.kill()
     vectors.start_gateway()
     vectors.until_answers(deadline=10)
+
+
+def test_nothing_listens_where_a_clients_connection_may_be(vectors: Vectors) -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    tables = [Path(f"/proc/{vectors.milvus.process.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table.splitlines()]
+    listening = {int(local.rsplit(":", 1)[1], 16) for _, local, _, state, *_ in sockets if state == LISTENING}
+    assert PORT in listening
+    assert not [port for port in listening if first <= port <= last]

@@ -1,14 +1,18 @@
 """Namespaces keep apart what is in them."""
 
 import itertools
+import uuid
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.parts.vectors import Vectors
+from workloads.vectors.layout import partition
 
 COUNTER = itertools.count()
+LARGE = 8000
+"""Vectors; from 4,992 on Milvus may look for them in clusters."""
 NAMES = ["a", "ab", "1:a", 'a" or pk != "', "a%", "__default__x", "A"]
 """Of which pairs would meet if keys, partitions or expressions were put together carelessly."""
 
@@ -65,3 +69,15 @@ def test_a_namespace_is_made_once_described_and_deleted(vectors: Vectors, namesp
     assert page == {"namespaces": [{"name": namespace, "record_count": 1}], "total_count": 1}
     assert vectors.http.delete(f"{vectors.url}/v/papers/namespaces/{namespace}").status_code == 200
     assert vectors.get(f"/namespaces/{namespace}").status_code == 404
+
+
+def test_a_small_namespace_beside_a_large_one_of_its_partition_is_found_whole(vectors: Vectors) -> None:
+    large = f"large-{uuid.uuid4().hex}"
+    small = next(name for name in map("small-{}".format, itertools.count()) if partition(name) == partition(large))
+    for start in range(0, LARGE, 1000):
+        sent = [{"id": str(number), "values": [1, 0, 0, 0]} for number in range(start, start + 1000)]
+        assert vectors.post("/vectors/upsert", {"vectors": sent, "namespace": large}).status_code == 200
+    sent = [{"id": str(number), "values": [1, 1, 1, 1]} for number in range(10)]
+    assert vectors.post("/vectors/upsert", {"vectors": sent, "namespace": small}).status_code == 200
+    body = {"namespace": small, "topK": 10, "vector": [1, 1, 1, 1]}
+    vectors.until("all ten", lambda: len(vectors.post("/query", body).json()["matches"]) == len(sent))
