@@ -1,8 +1,8 @@
 """What an agent answers: its state, at once or as soon as it is another one, and that it lives."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,15 +10,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from workloads.edge.background import background
+from workloads.edge.document import render_placements
 from workloads.edge.published import Published
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 GRACE_SECONDS: Final = 1
 """What is in flight at an agent's end is gateways that wait for news."""
 
 
-def build(placements: Published[T], render: Callable[[T], str], *work: Coroutine[Any, Any, None]) -> Starlette:
+def build(placements: Published[tuple[T, ...]], *work: Coroutine[Any, Any, None]) -> Starlette:
     """The ASGI app; `work` runs as long as it serves."""
 
     async def healthz(request: Request) -> Response:
@@ -29,4 +33,6 @@ def build(placements: Published[T], render: Callable[[T], str], *work: Coroutine
         async with background(*work):
             yield
 
-    return Starlette(routes=[placements.route("/state", render), Route("/healthz", healthz)], lifespan=lifespan)
+    return Starlette(
+        routes=[placements.route("/state", render_placements), Route("/healthz", healthz)], lifespan=lifespan
+    )

@@ -7,7 +7,15 @@ meets a newer `formatVersion` keeps its last good copy.
 
 import hashlib
 import json
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Placement = TypeVar("Placement")
 
 PROBE_TOKEN_HEADER: Final = "x-homespun-probe"
 """Carries the operator's own token: a request with it passes access control."""
@@ -34,12 +42,32 @@ def render(document: dict[str, Any], version: int) -> str:
 
 
 def read(text: str, newest: int) -> dict[str, Any]:
-    """The document in a text. Raises NewerFormatError, and ValueError, TypeError or KeyError for what is none."""
+    """The document in a text, to be read within `meaning`. Raises NewerFormatError, ValueError, TypeError, KeyError."""
     document: dict[str, Any] = json.loads(text)
     version = int(document["formatVersion"])
     if version > newest:
         raise NewerFormatError(f"formatVersion: expected at most {newest}, got {version}")
     return document
+
+
+@contextmanager
+def meaning(what: str) -> Iterator[None]:
+    """Within, a text is read as `what`, such as "a configuration". Raises ConfigError for one that is none."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"not {what}: {type(error).__name__}: {error}") from error
+
+
+def render_placements(placements: Iterable["DataclassInstance"]) -> str:
+    """What `GET /state` of an agent answers, and `GET /-/state` of a gateway for all its servers."""
+    return json.dumps({"placements": [asdict(placement) for placement in placements]})
+
+
+def parse_placements(text: str, placement: Callable[[dict[str, Any]], Placement]) -> tuple[Placement, ...]:
+    """The placements in an answer, each read by `placement`. Raises ConfigError."""
+    with meaning("a list of placements"):
+        return tuple(placement(entry) for entry in json.loads(text)["placements"])
 
 
 def known(kind: type, entry: dict[str, Any]) -> dict[str, Any]:

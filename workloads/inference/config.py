@@ -5,13 +5,12 @@ answers for its server with `Placement`s, which the gateway passes on to the ope
 `workloads.edge.document`.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from workloads.edge import document
-from workloads.edge.document import ConfigError, known
+from workloads.edge.document import known
 
 FORMAT_VERSION: Final = 1
 CONFIG_MAP: Final = "inference"
@@ -127,29 +126,16 @@ def render(config: Config) -> str:
 
 
 def parse(text: str) -> Config:
-    """The configuration in a document.
-
-    Raises NewerFormatError or ConfigError.
-    """
-    try:
+    """The configuration in a document. Raises NewerFormatError or ConfigError."""
+    with document.meaning("a configuration"):
         found = document.read(text, FORMAT_VERSION)
         models = tuple(_model(entry) for entry in found.get("models", ()))
         return Config(models=models, probe_token=str(found.get("probe_token", "")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a configuration: {type(error).__name__}: {error}") from error
-
-
-def render_placements(placements: tuple[Placement, ...]) -> str:
-    """What `GET /state` of an agent answers, and `GET /-/state` of a gateway for all its servers."""
-    return json.dumps({"placements": [asdict(placement) for placement in placements]})
 
 
 def parse_placements(text: str) -> tuple[Placement, ...]:
     """The placements in an answer. Raises ConfigError."""
-    try:
-        return tuple(_placement(entry) for entry in json.loads(text)["placements"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a list of placements: {type(error).__name__}: {error}") from error
+    return document.parse_placements(text, _placement)
 
 
 def _model(entry: dict[str, Any]) -> Model:

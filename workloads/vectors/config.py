@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from workloads.edge import document
-from workloads.edge.document import ConfigError, known
+from workloads.edge.document import known
 
 FORMAT_VERSION: Final = 1
 CONFIG_MAP: Final = "vectors"
@@ -113,29 +113,16 @@ def render(config: Config) -> str:
 
 
 def parse(text: str) -> Config:
-    """The configuration in a document.
-
-    Raises NewerFormatError or ConfigError.
-    """
-    try:
+    """The configuration in a document. Raises NewerFormatError or ConfigError."""
+    with document.meaning("a configuration"):
         found = document.read(text, FORMAT_VERSION)
         collections = tuple(_collection(entry) for entry in found.get("collections", ()))
         return Config(collections, str(found.get("probe_token", "")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a configuration: {type(error).__name__}: {error}") from error
-
-
-def render_placements(placements: tuple[Placement, ...]) -> str:
-    """What `GET /state` of an agent answers, and `GET /-/state` of a gateway for all its servers."""
-    return json.dumps({"placements": [asdict(placement) for placement in placements]})
 
 
 def parse_placements(text: str) -> tuple[Placement, ...]:
     """The placements in an answer. Raises ConfigError."""
-    try:
-        return tuple(_placement(entry) for entry in json.loads(text)["placements"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a list of placements: {type(error).__name__}: {error}") from error
+    return document.parse_placements(text, _placement)
 
 
 def _collection(entry: dict[str, Any]) -> Collection:

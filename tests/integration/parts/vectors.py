@@ -18,9 +18,9 @@ from tests.integration.parts.process import Process
 from tests.waiting import answers
 from tools.environments import environment
 from workloads.edge import servers
-from workloads.edge.document import PROBE_TOKEN_HEADER, token_hash
+from workloads.edge.document import PROBE_TOKEN_HEADER, render_placements, token_hash
 from workloads.vectors import schema
-from workloads.vectors.config import Collection, Config, Placement, State, render, render_placements
+from workloads.vectors.config import Collection, Config, Placement, State, render
 from workloads.vectors.engine import PORT as MILVUS_PORT
 
 ROOT: Final = Path(__file__).parents[3]

@@ -62,7 +62,7 @@ def main() -> None:
         follow = cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer)
     else:
         follow = kept.follow_file()
-    app = agent.build(keeper.placements, config.render_placements, keeper.run(), keeper.probe(), follow)
+    app = agent.build(keeper.placements, keeper.run(), keeper.probe(), follow)
     serve(app, arguments.host, arguments.port, agent.GRACE_SECONDS)
 
 

@@ -1,14 +1,6 @@
 """`python -m workloads.inference.gateway`: one gateway. The defaults are those of its pod."""
 
-import argparse
-import os
-from pathlib import Path
-
-from lightkube import AsyncClient
-
-from workloads.edge import cluster, logs, servers
-from workloads.edge.document import ConfigError
-from workloads.edge.kept import Kept
+from workloads.edge import gateway, logs
 from workloads.edge.serve import serve
 from workloads.inference import config
 from workloads.inference.gateway import app
@@ -17,33 +9,12 @@ from workloads.inference.gateway.fleet import Fleet
 
 def main() -> None:
     """Run until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m workloads.inference.gateway", description=__doc__)
-    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument(
-        "--state", type=Path, default=Path("/tmp/gateway"), help="the last good configuration and servers"
-    )
-    parser.add_argument(
-        "--namespace", default=os.environ.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig"
-    )
-    parser.add_argument(
-        "--standalone", action="store_true", help="no API server: follow STATE/config.json and STATE/servers.json"
-    )
-    arguments = parser.parse_args()
-
+    given = gateway.arguments("workloads.inference.gateway", __doc__)
     logs.setup()
-    kept = Kept(arguments.state / "config.json", config.parse, config.Config(), ConfigError)
-    nobody: tuple[servers.Server, ...] = ()
-    found = Kept(arguments.state / "servers.json", servers.parse, nobody, servers.ServersError)
-    if arguments.standalone:
-        follow = [kept.follow_file(), found.follow_file()]
-    else:
-        client = AsyncClient(namespace=arguments.namespace)
-        follow = [
-            cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer),
-            cluster.follow_service(client, config.SERVERS_SERVICE, found.offer),
-        ]
-    serve(app.build(kept, Fleet(found), *follow), arguments.host, arguments.port)
+    followed = gateway.follow(
+        given, config.CONFIG_MAP, config.CONFIG_KEY, config.SERVERS_SERVICE, config.parse, config.Config()
+    )
+    serve(app.build(followed.config, Fleet(followed.servers), *followed.coroutines), given.host, given.port)
 
 
 if __name__ == "__main__":

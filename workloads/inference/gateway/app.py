@@ -6,32 +6,25 @@ POST /pipeline/{task}/{id}
 POST /hf-inference/models/…              the same, as Hugging Face's router has it
 GET  /status/{id}                        Loaded, Loadable or TooBig, as the Inference API says it
 GET  /models                             what there is: id, task, state
-GET  /-/state                            what all agents report; for the operator, with its own token
-GET  /healthz  /readyz
+GET  /-/state  /healthz  /readyz         those of every gateway
 """
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from workloads.edge import bodies, tokens
-from workloads.edge.background import background
-from workloads.edge.document import PROBE_TOKEN_HEADER
+from workloads.edge import bodies, gateway, tokens
 from workloads.edge.errors import EngineFailed, EngineTimeout, InvalidRequest, NotFound, NotReady, Unauthorized
 from workloads.edge.kept import Kept
-from workloads.edge.requests import RequestLog, exception_handlers
 from workloads.inference.config import (
     REVISION_ANSWER_HEADER,
     REVISION_HEADER,
@@ -41,7 +34,6 @@ from workloads.inference.config import (
     Placement,
     Revision,
     State,
-    render_placements,
 )
 from workloads.inference.gateway import tasks
 from workloads.inference.gateway.fleet import Engine, Fleet, Refused, infer
@@ -108,22 +100,6 @@ class Gateway:
             ]
         )
 
-    async def state(self, request: Request) -> Response:
-        """GET what the agents report; for the operator."""
-        if not self._is_probe(request):
-            raise Unauthorized(f"{PROBE_TOKEN_HEADER}: expected the operator's token, got none")
-        return Response(render_placements(self.fleet.placements()), media_type="application/json")
-
-    async def healthz(self, request: Request) -> Response:
-        """GET whether the program runs."""
-        return PlainTextResponse("ok\n")
-
-    async def readyz(self, request: Request) -> Response:
-        """GET whether it has a configuration to serve by."""
-        if not self.config.known:
-            raise NotReady("no configuration has come yet", 1.0)
-        return PlainTextResponse("ok\n")
-
     def _model(self, model_id: str) -> Model:
         found = next((model for model in self.config.value.models if model.model_id == model_id), None)
         if found is None:
@@ -148,12 +124,11 @@ class Gateway:
 
     def _is_probe(self, request: Request) -> bool:
         """Whether the operator asks. A token that is not its own, or a revision without one, is refused."""
-        token, known = request.headers.get(PROBE_TOKEN_HEADER, ""), self.config.value.probe_token
-        if not token and REVISION_HEADER not in request.headers:
-            return False
-        if not token or not known or not tokens.matches(token, [known]):
-            raise Unauthorized(f"{PROBE_TOKEN_HEADER}: expected the operator's token")
-        return True
+        if gateway.operator_asks(request, self.config.value.probe_token):
+            return True
+        if REVISION_HEADER in request.headers:
+            raise Unauthorized(gateway.NOT_THE_OPERATORS)
+        return False
 
     async def _embed(
         self, model: Model, revision: Revision, texts: tuple[str, ...], deadline: float
@@ -203,27 +178,14 @@ class Gateway:
 
 def build(config: Kept[Config], fleet: Fleet, *follow: Any) -> Any:
     """The ASGI app. `follow` are coroutines to run beside it."""
-    gateway = Gateway(config, fleet)
+    handlers = Gateway(config, fleet)
     asks = [
-        Route(f"{prefix}{path}", gateway.ask, methods=["POST"])
+        Route(f"{prefix}{path}", handlers.ask, methods=["POST"])
         for prefix in ("", "/hf-inference")
         for path in ("/models/{id:path}/pipeline/{task}", "/models/{id:path}", "/pipeline/{task}/{id:path}")
     ]
-    routes = [
-        *asks,
-        Route("/models", gateway.models),
-        Route("/status/{id:path}", gateway.status),
-        Route("/-/state", gateway.state),
-        Route("/healthz", gateway.healthz),
-        Route("/readyz", gateway.readyz),
-    ]
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with background(fleet.run(), *follow):
-            yield
-
-    return RequestLog(Starlette(routes=routes, lifespan=lifespan, exception_handlers=exception_handlers()))
+    routes = [*asks, Route("/models", handlers.models), Route("/status/{id:path}", handlers.status)]
+    return gateway.build(routes, config, fleet.placements, fleet.run(), *follow)
 
 
 def _render(query: tasks.Query, embeddings: npt.NDArray[np.float32]) -> bytes:

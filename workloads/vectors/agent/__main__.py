@@ -38,7 +38,7 @@ def main() -> None:
         client = AsyncClient(namespace=arguments.namespace)
         follow = cluster.follow_config_map(client, config.CONFIG_MAP, config.CONFIG_KEY, kept.offer)
     keeper = Agent(kept, arguments.engine)
-    app = agent.build(keeper.placements, config.render_placements, keeper.run(), follow)
+    app = agent.build(keeper.placements, keeper.run(), follow)
     serve(app, arguments.host, arguments.port, agent.GRACE_SECONDS)
 
 

@@ -8,31 +8,25 @@ POST /vectors/upsert  /query  /vectors/fetch_by_metadata  /vectors/update  /vect
 GET  /vectors/fetch  /vectors/list
 GET POST /namespaces, GET DELETE /namespaces/{namespace}
 
-GET  /-/state                            what all agents report; for the operator, with its own token
-GET  /healthz  /readyz
+GET  /-/state  /healthz  /readyz         those of every gateway
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 import orjson
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from workloads.edge import bodies, tokens
-from workloads.edge.background import background
-from workloads.edge.document import PROBE_TOKEN_HEADER
-from workloads.edge.errors import Conflict, InvalidRequest, MethodNotAllowed, NotFound, NotReady, Unauthorized
+from workloads.edge import bodies, gateway, tokens
+from workloads.edge.errors import Conflict, InvalidRequest, MethodNotAllowed, NotFound, NotReady
 from workloads.edge.kept import Kept
-from workloads.edge.requests import RequestLog, exception_handlers
 from workloads.vectors import layout
-from workloads.vectors.config import Collection, Config, render_placements
+from workloads.vectors.config import Collection, Config
 from workloads.vectors.filters import Filter
 from workloads.vectors.gateway import answers, indexes, operations
 from workloads.vectors.gateway.engines import Engine, Engines
@@ -208,22 +202,6 @@ class Gateway:
         """POST, PATCH or DELETE an index."""
         raise MethodNotAllowed(indexes.MADE_BY_OBJECTS)
 
-    async def state(self, request: Request) -> Response:
-        """GET what the agents report; for the operator."""
-        if not self._is_operator(request):
-            raise Unauthorized(f"{PROBE_TOKEN_HEADER}: expected the operator's token, got none")
-        return Response(render_placements(self.engines.placements()), media_type="application/json")
-
-    async def healthz(self, request: Request) -> Response:
-        """GET whether the program runs."""
-        return PlainTextResponse("ok\n")
-
-    async def readyz(self, request: Request) -> Response:
-        """GET whether it has a configuration to serve by."""
-        if not self.config.known:
-            raise NotReady("no configuration has come yet", 1.0)
-        return PlainTextResponse("ok\n")
-
     async def ask(self, handler: Handler, request: Request) -> Response:
         """One request of the data plane."""
         collection, operator = self._authorized(request, request.path_params["collection"])
@@ -295,20 +273,11 @@ class Gateway:
         found = next((one for one in self.config.value.collections if one.name == name), None)
         if found is None:
             raise NotFound(f"index {name[:60]} not found")
-        operator = self._is_operator(request)
+        operator = gateway.operator_asks(request, self.config.value.probe_token)
         if found.tokens and not operator:
             others = [known for other in self.config.value.collections for known in other.tokens]
             tokens.check(_key(request), found.tokens, others, API_KEY_HEADER)
         return found, operator
-
-    def _is_operator(self, request: Request) -> bool:
-        """Whether the operator asks. A token that is not its own is refused."""
-        given, known = request.headers.get(PROBE_TOKEN_HEADER, ""), self.config.value.probe_token
-        if not given:
-            return False
-        if not known or not tokens.matches(given, [known]):
-            raise Unauthorized(f"{PROBE_TOKEN_HEADER}: expected the operator's token")
-        return True
 
 
 DATA_PLANE: Final[dict[str, dict[str, Handler]]] = {
@@ -327,30 +296,20 @@ DATA_PLANE: Final[dict[str, dict[str, Handler]]] = {
 
 def build(config: Kept[Config], engines: Engines, *follow: Any) -> Any:
     """The ASGI app. `follow` are coroutines to run beside it."""
-    gateway = Gateway(config, engines)
+    handlers = Gateway(config, engines)
     asks = [
-        Route(f"{answers.DATA_PLANE}{{collection}}{path}", partial(gateway.ask, handler), methods=[method])
-        for path, handlers in DATA_PLANE.items()
-        for method, handler in handlers.items()
+        Route(f"{answers.DATA_PLANE}{{collection}}{path}", partial(handlers.ask, handler), methods=[method])
+        for path, by_method in DATA_PLANE.items()
+        for method, handler in by_method.items()
     ]
     routes = [
         *asks,
-        Route("/indexes", gateway.list_indexes),
-        Route("/indexes/{name}", gateway.describe_index),
-        Route("/indexes", gateway.refuse_index, methods=["POST"]),
-        Route("/indexes/{name}", gateway.refuse_index, methods=["POST", "PATCH", "DELETE"]),
-        Route("/-/state", gateway.state),
-        Route("/healthz", gateway.healthz),
-        Route("/readyz", gateway.readyz),
+        Route("/indexes", handlers.list_indexes),
+        Route("/indexes/{name}", handlers.describe_index),
+        Route("/indexes", handlers.refuse_index, methods=["POST"]),
+        Route("/indexes/{name}", handlers.refuse_index, methods=["POST", "PATCH", "DELETE"]),
     ]
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with background(engines.run(), *follow):
-            yield
-
-    handlers = exception_handlers(answers.error)
-    return RequestLog(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
+    return gateway.build(routes, config, engines.placements, engines.run(), *follow, shape=answers.error)
 
 
 async def _body(request: Request) -> bytes:

@@ -43,7 +43,7 @@ class Engines:
         self._engines: dict[str, Engine] = {}
         self._agents = Agents(servers, AGENT_PORT_NAME, parse_placements)
         self._changed = asyncio.Event()
-        self.placements, self.settled = self._agents.placements, self._agents.settled
+        self.placements = self._agents.placements
         for kept in (config, servers):
             kept.listeners.append(self._changed.set)
 

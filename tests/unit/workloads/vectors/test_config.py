@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.edge.document import ConfigError, NewerFormatError
+from workloads.edge.document import ConfigError, NewerFormatError, render_placements
 from workloads.vectors.config import (
     FORMAT_VERSION,
     Collection,
@@ -18,7 +18,6 @@ from workloads.vectors.config import (
     parse,
     parse_placements,
     render,
-    render_placements,
 )
 
 texts = st.text(max_size=20)
