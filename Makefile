@@ -28,7 +28,7 @@ CLI = $(shell python3 -m tools --environment stacks)/bin/python -m cli
 doctor: ## what was found, what will be touched, how much is downloaded or compiled, what stands in the way
 	@$(CLI) doctor --stack $(STACK)
 
-up: ## tools, machine, cluster, platform, model; ends with an answer (STACK=lab); a second one changes nothing
+up: ## tools, machine, cluster, platform, a model, a collection; ends with an answer (STACK=lab); a second one changes nothing
 	@$(CLI) up --stack $(STACK)
 
 model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there

@@ -3,15 +3,17 @@
 import json
 import re
 import tarfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cli.errors import CommandFailed
-from cli.kubectl import Kubectl
+from cli.errors import CommandFailed, make
+from cli.kubectl import Kubectl, cluster
 from cli.waiting import wait
 from operators import pods
 from operators.inference.manifests import SERVER
+from stacks import settings
 from stacks.platform.manifests import GATEWAY, OURS, SYSTEM
 from tools import screen
 from workloads.inference import manifest
@@ -61,6 +63,17 @@ def named(path: Path, name: str) -> str:
     if not path.is_dir():
         raise CommandFailed(f"FROM={path}: expected a folder, found {'a file' if path.exists() else 'none'}")
     return name
+
+
+def bring(stack: str, claim: str, folder: Folder, replace: bool) -> str:
+    """Copy a folder into an environment's claim and say what it took; its digest. Raises CommandFailed."""
+    started = time.monotonic()
+    found = settings.platform(stack)
+    digest = copy(cluster(stack, found), found.namespace, claim, folder, make("up", stack), replace)
+    screen.line("")
+    took = time.monotonic() - started
+    print(f"copied   {folder.name}: {len(folder.files)} files, {folder.size / 1e6:.1f} MB, {took:.0f} s")
+    return digest
 
 
 def copy(kubectl: Kubectl, namespace: str, claim: str, folder: Folder, advice: str, replace: bool = False) -> str:

@@ -57,7 +57,7 @@ def _lab(stack: str) -> None:
 
 
 def _cluster(stack: str, found: GivenPlatform) -> None:
-    """Our objects while the operator lives, then what Pulumi made. The kinds, the users' namespace and claim stay."""
+    """Our objects while the operator lives, then what Pulumi made. The kinds, the users' namespace and claims stay."""
     if not Project.known(stack):
         raise CommandFailed(
             f"{stack}: expected a record of it in {places.state()}, found none; nothing was touched. Who brought it up,"

@@ -1,26 +1,18 @@
 """`make model FROM=folder`: a model's folder into the claim `models`."""
 
-import time
 from pathlib import Path
 
-from cli.copy import Folder, copy, named
-from cli.errors import CommandFailed, make
-from cli.kubectl import cluster
-from stacks import settings
+from cli import copy
+from cli.copy import Folder, named
+from cli.errors import CommandFailed
 from stacks.platform.manifests import MODELS
-from tools import screen
 from workloads.inference.sources import needed
 
 
 def bring(stack: str, path: Path, name: str, replace: bool) -> None:
     """Copy a folder into an environment's claim, and say how to serve it. Raises CommandFailed, SettingsError."""
-    started = time.monotonic()
-    found = settings.platform(stack)
     folder = look(path.expanduser(), name)
-    digest = copy(cluster(stack, found), found.namespace, MODELS, folder, make("up", stack), replace)
-    screen.line("")
-    took = time.monotonic() - started
-    print(f"copied   {folder.name}: {len(folder.files)} files, {folder.size / 1e6:.0f} MB, {took:.0f} s")
+    digest = copy.bring(stack, MODELS, folder, replace)
     if folder.left_out:
         names = ", ".join([*map(str, folder.left_out[:3]), *(["…"] if folder.left_out[3:] else [])])
         print(f"left out {len(folder.left_out)} files that nothing here reads: {names}")

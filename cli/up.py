@@ -1,4 +1,4 @@
-"""`make up`: from whatever there is to a model that answers; a second one changes nothing."""
+"""`make up`: from whatever there is to an answer out of a collection; a second one changes nothing."""
 
 import json
 import tempfile

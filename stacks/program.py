@@ -25,7 +25,7 @@ MACHINE: Final = "m0"
 FIRST_ADDRESS: Final = 10
 """The first machine's place in the lab's network; below it is room for the box and what it may bring."""
 LAB_SIZE: Final = "5Gi"
-"""What the models' volume says of its size: it is a folder, and may take what the machine has."""
+"""What a volume of a lab says of its size: it is a folder, and may take what the machine has."""
 POD_PREFIX: Final = 24
 """Each machine gets a part of this size of the pods' range."""
 

@@ -37,18 +37,18 @@ async def _serve(arguments: argparse.Namespace) -> None:
     async def read_cloud() -> Cloud:
         nonlocal last
         try:
-            nodes = await _documents(client.list(Node))
             kinds = [
-                await _documents(client.list(kind, namespace=arguments.namespace))
+                client.list(kind, namespace=arguments.namespace)
                 for kind in (InferenceModel, VectorCollection, TrainingJob)
             ]
+            found = await asyncio.gather(*map(_documents, (client.list(Node), *kinds)))
         except (ApiError, HTTPError) as error:
             trouble = (
                 f"the API server can't be read ({type(error).__name__}), and this is what it last said; models and"
                 " collections answer all the same. `make up` mends it"
             )
             return replace(last, trouble=trouble)
-        last = cloud(nodes, *kinds)
+        last = cloud(*found)
         return last
 
     async with HttpClient() as http:
