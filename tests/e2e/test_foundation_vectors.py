@@ -4,19 +4,24 @@ import json
 import subprocess
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+
+import pytest
 
 from tests.e2e import lab as labs
 from tests.e2e.lab import ADDRESS, Lab
 from tests.waiting import until
 from tools.environments import environment
+from workloads.vectors.engine import HEALTH_PORT, PORT
 
 PAPERS = 212
-INDEX = f"http://{ADDRESS}:30082/v/papers"
+GATEWAY = f"http://{ADDRESS}:30082"
 
 
-def sdk(code: str) -> str:
+def sdk(code: str, collection: str = "papers") -> str:
     """What these lines print, in the environment of a user of the SDK; `index` is the collection."""
-    begin = f"from pinecone import Index; index = Index(host={INDEX!r}, api_key='anything');"
+    host = f"{GATEWAY}/v/{collection}"
+    begin = f"from pinecone import Index; index = Index(host={host!r}, api_key='anything');"
     python = environment("client-pinecone") / "bin/python"
     ran = subprocess.run([python, "-c", begin + code], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
@@ -62,6 +67,52 @@ def test_the_sdk_finds_them_and_keeps_its_own(lab: Lab) -> None:
     assert sdk(own) == "['mine']"
     assert sdk("print(sorted(index.describe_index_stats().namespaces))") == "['__default__', 'own']"
     sdk("index.delete(delete_all=True, namespace='own')")
+
+
+@pytest.fixture
+def elsewhere(lab: Lab) -> Iterator[str]:
+    """A Milvus that is none of ours: its address."""
+    path = "jsonpath={.spec.template.spec.containers[?(@.name=='milvus')].image}"
+    image = lab.kubectl("-n", "ml", "get", "deployment/vector-server", "-o", path)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "theirs", "labels": {"app": "theirs"}},
+        "spec": {
+            "containers": [
+                {
+                    "name": "milvus",
+                    "image": image,
+                    "command": ["python", "-m", "workloads.vectors.engine", "--data=/tmp"],
+                    "readinessProbe": {"httpGet": {"path": "/healthz", "port": HEALTH_PORT}, "periodSeconds": 1},
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+                }
+            ],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "terminationGracePeriodSeconds": 0,
+        },
+    }
+    spec = {"selector": {"app": "theirs"}, "ports": [{"port": PORT}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs"}, "spec": spec}
+    lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, service]}))
+    lab.kubectl("wait", "--for=condition=Ready", "pod/theirs", "--timeout=120s")
+    yield f"http://theirs.default:{PORT}"
+    lab.kubectl("delete", "pod/theirs", "service/theirs")
+
+
+def test_a_collection_may_live_in_a_milvus_elsewhere(lab: Lab, elsewhere: str) -> None:
+    document = {
+        "apiVersion": "homespun.dev/v1alpha1",
+        "kind": "VectorCollection",
+        "metadata": {"name": "abroad", "namespace": "ml"},
+        "spec": {"engine": {"address": elsewhere}, "vectors": {"dimension": 2, "metric": "cosine"}},
+    }
+    lab.kubectl("apply", "-f", "-", input=json.dumps(document))
+    until("Ready", lambda: labs.conditions(lab, "abroad", "vc").get("Ready") == "True", 120)
+    sdk("index.upsert(vectors=[{'id': 'far', 'values': [1.0, 0.0]}])", "abroad")
+    asked = "print([match.id for match in index.query(vector=[1.0, 0.1], top_k=1).matches])"
+    until("it is found", lambda: sdk(asked, "abroad") == "['far']")
+    lab.kubectl("-n", "ml", "delete", "vc", "abroad")
 
 
 def test_a_second_run_writes_nothing(lab: Lab) -> None:

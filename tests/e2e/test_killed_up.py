@@ -1,10 +1,14 @@
-"""An `up` that is killed at any of its steps is gone on from; and what `destroy` takes off a machine is all of it."""
+"""An `up` that is killed at any of its steps is gone on from; and what `destroy` takes off a machine is all of it.
+
+Runs after the other tests on the lab: its machine and cluster are made anew at the same address, and the platform's
+record still speaks of the cluster that is gone.
+"""
 
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -47,15 +51,12 @@ MOMENTS: dict[str, Callable[[], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def restarted() -> Iterator[Lab]:
-    """A lab whose `up` was killed at each step, one after another, before the last was left alone."""
-    labs.down()
-    try:
-        for step in MOMENTS:
-            kill_at(step)
-        yield labs.start_again()
-    finally:
-        labs.down()
+def restarted(lab: Lab) -> Lab:
+    """A lab made anew, whose `up` was killed at each step, one after another, before the last was left alone."""
+    labs.pulumi("destroy", "--yes", "--skip-preview")
+    for step in MOMENTS:
+        kill_at(step)
+    return labs.start_again()
 
 
 def kill_at(step: str) -> None:
@@ -72,6 +73,7 @@ def kill_at(step: str) -> None:
 
 def test_an_up_that_was_killed_at_every_step_ends_whole(restarted: Lab) -> None:
     assert "Attention Is All You Need" in restarted.said
+    assert labs.ask("hello")[0] == 200
     assert restarted.kubectl("get", "--raw", "/readyz") == "ok"
     restarted.kubectl("wait", "--for=condition=Ready", f"node/{labs.NODE}", "--timeout=60s")
     restarted.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from tests.integration.parts.endpoints import publish
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.operator import GATEWAY
@@ -58,22 +57,7 @@ def start(cluster: Cluster, folder: Path, address: str) -> DataPlane:
     )
     gateway = {"KUBECONFIG": str(cluster.identity("gateway"))}
     serving = Serving(folder, [server], GATEWAY_PORT, follow, gateway)
-    _publish(cluster, server)
+    ports = {GRPC_PORT_NAME: server.port, AGENT_PORT_NAME: server.port + 2}
+    publish(cluster, SERVERS_SERVICE, server.host, ports)
     serving.start()
     return DataPlane(serving, claims)
-
-
-def _publish(cluster: Cluster, server: Server) -> None:
-    labels = {"kubernetes.io/service-name": SERVERS_SERVICE}
-    slice_ = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "test-servers", "namespace": NAMESPACE, "labels": labels},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [server.host], "conditions": {"ready": True}}],
-        "ports": [
-            {"name": GRPC_PORT_NAME, "port": server.port},
-            {"name": AGENT_PORT_NAME, "port": server.port + 2},
-        ],
-    }
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(slice_))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-import yaml
 
+from tests.integration.parts.endpoints import publish
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.milvus import Milvus
 from tests.integration.parts.namespace import NAMESPACE
@@ -42,7 +42,7 @@ class VectorPlane:
         self.milvus.start()
         self.agent = self._program("agent", "vector-server", AGENT_PORT, f"--host={self.address}")
         self.gateway = self._program("gateway", "vectors-gateway", GATEWAY_PORT, "--host=127.0.0.1")
-        self._publish()
+        publish(self.cluster, SERVERS_SERVICE, self.address, {ENGINE_PORT_NAME: PORT, AGENT_PORT_NAME: AGENT_PORT})
         self.gateway.until("/healthz", lambda: answers(f"{VECTORS_GATEWAY}/healthz"))
 
     def stop(self) -> None:
@@ -64,15 +64,3 @@ class VectorPlane:
             {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.folder),
              "KUBECONFIG": str(self.cluster.identity(identity))},
         )  # fmt: skip
-
-    def _publish(self) -> None:
-        labels = {"kubernetes.io/service-name": SERVERS_SERVICE}
-        slice_ = {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {"name": "test-vector-servers", "namespace": NAMESPACE, "labels": labels},
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [self.address], "conditions": {"ready": True}}],
-            "ports": [{"name": ENGINE_PORT_NAME, "port": PORT}, {"name": AGENT_PORT_NAME, "port": AGENT_PORT}],
-        }
-        self.cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(slice_))
