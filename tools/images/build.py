@@ -29,6 +29,8 @@ COMMAND_FILE: Final = HERE / "command.Containerfile"
 PREFIX: Final = "localhost/homespun"
 KEPT: Final = 3
 """Archives of one image that stay in the cache: that of this checkout, and what came before."""
+PUSH_WORDS: Final = ("--format=oci", "--compression-format=zstd")
+"""Of buildah: gzip, its default, takes minutes for torch's libraries; only an OCI manifest can speak of zstd."""
 USER: Final = "homespun:x:10001:10001::/tmp:/usr/sbin/nologin\n"
 """Who runs in them: a JVM ends where its user has no name."""
 BASE_PACKAGES: Final = ("python3", "libpython3.11", "libgomp1", "libstdc++6", "ca-certificates")
@@ -295,7 +297,7 @@ class _Builder:
         """Push the image under another reference."""
         if Path(self.command[0]).name == "buildah":
             _run([*self.command, "pull", "--quiet", f"docker-archive:{image.archive}"])
-            _run([*self.command, "push", "--quiet", image.reference, f"docker://{reference}"])
+            _run([*self.command, "push", "--quiet", *PUSH_WORDS, image.reference, f"docker://{reference}"])
             self.remove([image.reference])
         else:
             _run([*self.command, "load", "--input", str(image.archive)])

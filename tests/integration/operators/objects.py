@@ -79,9 +79,10 @@ def children(cluster: Cluster) -> dict[str, dict[str, Any]]:
     return {f"{child['kind']}/{child['metadata']['name']}": child for child in found}
 
 
-def versions(cluster: Cluster) -> dict[str, str]:
-    """The resourceVersion of each object and child: equal twice means that nothing was written between."""
-    objects = [*children(cluster).values(), *get(cluster, "inferencemodels")]
+def versions(cluster: Cluster, kind: str = "InferenceModel", kinds: str = CHILDREN) -> dict[str, str]:
+    """The resourceVersion of each object and child of a kind: equal twice means that nothing was written between."""
+    made = get(cluster, kinds, "-l", f"homespun.dev/kind={kind}")
+    objects = [*made, *get(cluster, f"{kind.lower()}s")]
     return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in objects}
 
 
