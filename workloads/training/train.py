@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from workloads.edge.document import ConfigError
-from workloads.training import checkpoints, config, order, parallel, schedule, tokens, weights
+from workloads.training import checkpoints, config, manifest, order, parallel, schedule, tokens, weights
 from workloads.training.config import Checkpoint, Job, Progress, Shape, State
 from workloads.training.errors import InvalidJob
-from workloads.training.manifest import Manifest
+from workloads.training.manifest import Provenance
 from workloads.training.objectives import Objective, objective
 from workloads.training.parallel import Worker
 from workloads.training.progress import Report
@@ -43,6 +43,7 @@ def train(job: Job) -> None:
     folder = Path(job.checkpoints.folder)
     kept = folder / config.CHECKPOINTS_FOLDER
     shape, data = weights.shape(job.model), _data(job)
+    provenance = Provenance(data.sha256, job.model.family, shape)
     with parallel.joined() as worker:
         _check(job, shape, data, worker.workers)
         batches = objective(job, data)
@@ -61,7 +62,7 @@ def train(job: Job) -> None:
             report = Report(folder, replace(starting, parameters=parameters))
         found, rejected = parallel.from_first(checkpoints.newest(kept) if worker.rank == 0 else (None, ()))
         if found:
-            _check_resumed(found, data, kept)
+            _check_resumed(found.provenance, provenance, kept)
             checkpoints.load(kept, found.step, model, optimizer)
         checkpoint = Checkpoint(found.step, found.digest) if found else None
         if report:
@@ -75,7 +76,7 @@ def train(job: Job) -> None:
             if (step + 1) % job.checkpoints.every_steps == 0 or step + 1 == job.steps:
                 if report:
                     report.keep()
-                checkpoint = checkpoints.save(kept, step + 1, data.sha256, job.checkpoints.keep, model, optimizer)
+                checkpoint = checkpoints.save(kept, step + 1, provenance, job.checkpoints.keep, model, optimizer)
                 if report:
                     report.tell(replace(report.progress, checkpoint=checkpoint))
         state = parallel.whole_state(model)
@@ -162,19 +163,15 @@ def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
         )
 
 
-def _check_resumed(found: Manifest, data: Tokens, kept: Path) -> None:
+def _check_resumed(found: Provenance, expected: Provenance, kept: Path) -> None:
     """A run goes on with what it was begun with, or not at all. Raises InvalidJob.
 
     Its order of the data is a function of seed and step over the tokens it was begun with: over others, sequences would
     be left out or come twice, and the curve would say nothing of it. Tokens count by their content: a text that was
     copied anew, or edited and put back, is the same.
     """
-    if found.data != data.sha256:
-        raise InvalidJob(
-            f"data: expected the tokens that the checkpoints in {kept} were trained on (sha256 {found.data[:12]}…), "
-            f"found others ({data.sha256[:12]}…): the text or the tokenizer was changed since; put them back, or train "
-            "on the changed ones into another folder"
-        )
+    if wrong := manifest.difference(found, expected):
+        raise InvalidJob(f"{kept}: {wrong}")
 
 
 def _invalid(message: str, job: Job | None) -> int:

@@ -131,7 +131,10 @@ def test_a_run_whose_text_was_edited_does_not_go_on_until_it_is_put_back(
     arguments = ["--job", str(edited.folder / "job.json")]
     assert train.main(arguments) == 64
     told = capsys.readouterr().err
-    assert f"were trained on (sha256 {before.sha256[:12]}…), found others" in told
+    assert (
+        f"checkpoints: data: expected the tokens that the checkpoints were trained on (sha256 {before.sha256[:12]}…)"
+        in told
+    )
     assert edited.progress().message in told
     text.write_text(written)
     assert train.main(arguments) == 0
@@ -144,6 +147,20 @@ def test_a_run_that_has_no_checkpoint_yet_begins_with_the_edited_text(edited: Ru
     (tmp_path / "text/a.txt").write_text("the cat sat on a mat " * 500)
     edited.finish(workers=2)
     assert prepared_of(edited).sha256 != before.sha256
+
+
+# The first two torch itself would find, in its own words and a retry at a time; the last one nothing would.
+@pytest.mark.parametrize(
+    "shape", [Shape(3, 2, 32, 64, 300), Shape(2, 2, 64, 64, 300), Shape(2, 4, 32, 64, 300)], ids=str
+)
+def test_a_run_does_not_go_on_as_another_model(
+    job: Job, sharded: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: Shape
+) -> None:
+    shutil.copytree(sharded.folder, tmp_path / "run")
+    run = Run(replace(job, model=Model(Family.GPT2, shape=shape)), tmp_path / "run")
+    assert train.main(["--job", str(run.folder / "job.json")]) == 64
+    assert "model: expected that of the checkpoints, gpt2 of layers 2, heads 2, width 32" in capsys.readouterr().err
+    assert run.progress().state is State.INVALID
 
 
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
