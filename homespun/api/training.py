@@ -266,5 +266,6 @@ class TrainingJobStatus(Fields):
     message: str = ""
     """What the trainer last said to people."""
     conditions: tuple[Condition, ...] = conditions(
-        "Accepted: the object makes sense. Running: a step was done and more follow. Succeeded: all steps are done."
+        "Accepted: the object makes sense. Running: a step was done and more follow, or"
+        " a program of one's own runs. Succeeded: all steps are done, or all of its workers ended with exit code 0."
     )

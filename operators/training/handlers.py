@@ -106,6 +106,7 @@ class Reconciler:
             completed="Completed" in conditions,
             failed=str(conditions["Failed"].get("message") or "its workers failed") if "Failed" in conditions else "",
             waiting=_waiting(first),
+            started=bool(first and first.status and first.status.phase == "Running"),
             restarts=int((job_set.get("status") or {}).get("restarts", 0)),
         )
         return run, await self._told(namespace, first), tuple(ended for pod in mine if (ended := _ended(pod)))

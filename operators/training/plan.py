@@ -50,6 +50,8 @@ class Run:
     """Why it failed for good, '' if it has not."""
     waiting: str = ""
     """Why a worker can't start, as its pod says."""
+    started: bool = False
+    """Whether the first worker's program runs."""
     restarts: int = 0
     """How often the workers were started again."""
 
@@ -246,6 +248,8 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
         return waiting("Pending", "Pending", "its workers are asked for")
     if any(one.step for one in told) and told[-1].state is State.TRAINING:
         return "Running", Finding("Running", "True", "Training", died), Finding("Succeeded", "False", "NotYet")
+    if item.spec.program and run.started:  # it tells no steps
+        return "Running", Finding("Running", "True", "Started", died), Finding("Succeeded", "False", "NotYet")
     return waiting("Starting", "Starting", run.waiting or died or "its workers start")
 
 
