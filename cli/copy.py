@@ -14,6 +14,7 @@ from operators import pods
 from operators.inference.manifests import SERVER
 from stacks.platform.manifests import GATEWAY, OURS, SYSTEM
 from tools import screen
+from workloads.edge.digests import sha256_of
 from workloads.inference import manifest
 from workloads.inference.receive import OTHER_CONTENT
 
@@ -48,7 +49,7 @@ class Folder:
 
     def digest(self) -> str:
         """Of what is copied. Reads all of it."""
-        return manifest.digest({file.as_posix(): manifest.sha256_of(self.path / file) for file in self.files})
+        return manifest.digest({file.as_posix(): sha256_of(self.path / file) for file in self.files})
 
 
 def named(path: Path, name: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from workloads.edge.digests import sha256_of
 from workloads.edge.document import known
 from workloads.training.config import Shape
 
@@ -52,7 +53,7 @@ class Manifest:
 
 def write(folder: Path, step: int, provenance: Provenance) -> Manifest:
     """Describe all files of `folder`, on disk before this returns."""
-    files = {file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in sorted(folder.iterdir())}
+    files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in sorted(folder.iterdir())}
     said = {"formatVersion": FORMAT_VERSION, "step": step, **asdict(provenance), "files": files}
     text = json.dumps(said, sort_keys=True, indent=1)
     with (folder / NAME).open("w") as out:
@@ -119,13 +120,8 @@ def _verify(folder: Path, name: str, size: int, sha256: str) -> None:
         raise Damaged(f"{place}: expected {size} bytes, found no such file")
     if (found := file.stat().st_size) != size:
         raise Damaged(f"{place}: expected {size} bytes, found {found}")
-    if (digest := _sha256(file)) != sha256:
+    if (digest := sha256_of(file)) != sha256:
         raise Damaged(f"{place}: expected sha256 {sha256[:12]}…, found {digest[:12]}…")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _digest(text: str) -> str:
