@@ -4,6 +4,7 @@
 and the best of several rounds counts, since what else runs here can only slow one down. The ratio is ours over theirs.
 """
 
+import copy
 import json
 import sys
 import time
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
-from workloads.training.decoding import Sampling, generate
+from workloads.training.decoding import Sampling, arrange, generate
 from workloads.training.models import bert, gpt2
 
 ROUNDS: Final = 7
@@ -55,10 +56,12 @@ def _pairs() -> dict[str, tuple[Pair, int]]:
         return their_bert(given).logits
 
     prompt = tokens[:1, :PROMPT]
+    decoding = copy.deepcopy(our_gpt2)
+    arrange(decoding)
     return {
         "GPT-2 124M, forward": (_forward(our_gpt2, their_gpt2_logits, tokens), size),
         "GPT-2 124M, forward and backward": (_both(our_gpt2, their_gpt2_logits, tokens), size),
-        "GPT-2 124M, greedy with cache": (_greedy(our_gpt2, their_gpt2, prompt), DECODED),
+        "GPT-2 124M, greedy with cache": (_greedy(decoding, their_gpt2, prompt), DECODED),
         "BERT base, forward": (_forward(our_bert, their_bert_logits, tokens), size),
         "BERT base, forward and backward": (_both(our_bert, their_bert_logits, tokens), size),
     }

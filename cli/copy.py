@@ -16,6 +16,7 @@ from operators.inference.manifests import SERVER
 from stacks import settings
 from stacks.platform.manifests import GATEWAY, OURS, SYSTEM
 from tools import screen
+from workloads.edge.digests import sha256_of
 from workloads.inference import manifest
 from workloads.inference.receive import OTHER_CONTENT
 
@@ -50,7 +51,7 @@ class Folder:
 
     def digest(self) -> str:
         """Of what is copied. Reads all of it."""
-        return manifest.digest({file.as_posix(): manifest.sha256_of(self.path / file) for file in self.files})
+        return manifest.digest({file.as_posix(): sha256_of(self.path / file) for file in self.files})
 
 
 def named(path: Path, name: str) -> str:

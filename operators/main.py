@@ -18,6 +18,7 @@ from operators.inference.handlers import Reconciler as InferenceReconciler
 from operators.inference.manifests import Images as InferenceImages
 from operators.queue import Queue
 from operators.training.handlers import Reconciler as TrainingReconciler
+from operators.training.manifests import JOBSET_LABEL
 from operators.vectors.handlers import Reconciler as VectorsReconciler
 from operators.vectors.ingestion import Gateways
 from operators.vectors.manifests import Images as VectorsImages
@@ -114,6 +115,8 @@ def handlers(queue: Queue[Key]) -> kopf.OperatorRegistry:
         for group, version, children in CHILDREN:
             kopf.on.event(group, version, children, labels={KIND_LABEL: kind}, registry=registry)(look_at(kind))
     kopf.on.event("", "v1", "secrets", registry=registry)(look_at(*SECRETS_OF))
+    # A worker that died takes the reason along as soon as all start again.
+    kopf.on.event("", "v1", "pods", labels={JOBSET_LABEL: kopf.PRESENT}, registry=registry)(look_at(training.KIND))
     return registry
 
 

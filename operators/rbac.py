@@ -30,7 +30,7 @@ OPERATOR: Final = (
     Right("", ("configmaps",), ("get", "list", "watch", "create", "patch", "delete"), "what programs are told"),
     Right("", ("secrets",), ("get", "list", "watch", "create", "patch", "delete"), "declared tokens, and its own"),
     Right("", ("persistentvolumeclaims",), ("list",), "which claims the pods can mount"),
-    Right("", ("pods",), ("list",), "what a Job's pod left, why a worker does not start"),
+    Right("", ("pods",), ("list", "watch"), "what a Job's pod left, why a worker does not start, or died"),
     Right("", ("pods/log",), ("get",), "how far it is"),
     Right("", ("services",), ("list", "watch", "create", "patch", "delete"), "where the servers are found"),
     Right("apps", ("deployments",), ("list", "watch", "create", "patch", "delete"), "the servers"),

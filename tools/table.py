@@ -1,7 +1,7 @@
 """The one table of third-party commands: what version, and where it comes from.
 
 To move a version: change it here and in `go/<module>/go.mod`, run `go mod tidy` there, then `make test`
-(a unit test holds the two together).
+(a unit test holds the two together). With JobSet's move the sums of its manifests.
 """
 
 from dataclasses import dataclass
@@ -103,6 +103,13 @@ KUBERNETES_VERSION: Final = "1.36.3"
 JOBSET_VERSION: Final = "0.12.0"
 JOBSET_IMAGE: Final = f"registry.k8s.io/jobset/jobset:v{JOBSET_VERSION}"
 """Upstream's, which clusters pull where downloads are allowed: there is no release of the command alone."""
+JOBSET_MANIFESTS: Final = {
+    "crd/bases/jobset.x-k8s.io_jobsets.yaml": "d022b87624512cf0b6741b31b24a2bea9945b5a838b50713af29332c878bb6fe",
+    "rbac/role.yaml": "e39e3224668b0cf865f1c36da3ace7995244d657a37385deadc33851d3cbc70b",
+    "webhook/manifests.yaml": "cf9b784bb633344149413d805226fa918f9488b6cb57c3ce2c8af725d8d1e6b7",
+}
+"""Of config/components in its repository, with the sha256 that they have in that version: the kind, the controller's
+rights, the webhooks."""
 ETCD_VERSION: Final = "3.6.8"  # etcd's and CoreDNS's are those of `kubeadm config images list` for that Kubernetes
 COREDNS_VERSION: Final = "1.14.2"
 PULUMI_VERSION: Final = "3.259.0"  # of the CLI and, in pyproject.toml, of the SDK: one version of both

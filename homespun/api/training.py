@@ -213,6 +213,25 @@ class CurvePoint(Fields):
     """Nats a token, over the whole batch."""
 
 
+FailureReason = Literal["OOMKilled", "Evicted", "Killed", "Exited"]
+
+
+class WorkerFailureStatus(Fields):
+    """A worker that died."""
+
+    reason: FailureReason
+    """OOMKilled: it wanted more memory than workers.memory; Evicted: its machine was short of something; Killed: by a
+    signal, exit code 137; Exited: with another exit code."""
+    message: str
+    """Which worker, why, and what to do."""
+    worker: int
+    """Its number, from 0."""
+    restart: int
+    """How often the workers had been started again before."""
+    time: str = ""
+    """When it ended, RFC 3339."""
+
+
 class TrainingJobStatus(Fields):
     """How far it is."""
 
@@ -232,7 +251,8 @@ class TrainingJobStatus(Fields):
     remaining_seconds: int | None = None
     checkpoint: CheckpointStatus | None = None
     recoveries: int = 0
-    """How often it went on after a worker died."""
+    """How often it was started again after it had begun: a worker had died, or it had been suspended."""
+    last_failure: WorkerFailureStatus | None = None
     rejected_checkpoints: tuple[str, ...] = ()
     """Those that were not what their manifest says, and were passed over."""
     strategy: str = ""
@@ -246,5 +266,6 @@ class TrainingJobStatus(Fields):
     message: str = ""
     """What the trainer last said to people."""
     conditions: tuple[Condition, ...] = conditions(
-        "Accepted: the object makes sense. Running: a step was done and more follow. Succeeded: all steps are done."
+        "Accepted: the object makes sense. Running: a step was done and more follow, or"
+        " a program of one's own runs. Succeeded: all steps are done, or all of its workers ended with exit code 0."
     )

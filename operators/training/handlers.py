@@ -1,10 +1,11 @@
 """The reconcile of a namespace's `TrainingJob`s: reads, plans, applies, shows."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lightkube import AsyncClient
+from lightkube import operators as matching
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
@@ -21,6 +22,8 @@ from workloads.training.config import Progress, parse_progress, render
 TrainingJob = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 JobSet = create_namespaced_resource("jobset.x-k8s.io", "v1alpha2", "JobSet", "jobsets")
 INDEX_LABEL: Final = "batch.kubernetes.io/job-completion-index"
+UID_LABEL: Final = "jobset.sigs.k8s.io/jobset-uid"
+RESTART_LABEL: Final = "jobset.sigs.k8s.io/restart-attempt"
 TOLD_LINES: Final = 200
 """Of the first worker's output: what it told since the last look, and more."""
 SOON: Final = 2.0
@@ -38,6 +41,7 @@ class Reconciler:
     async def reconcile(self, namespace: str) -> float:
         """Make a namespace what its objects declare. Returns after how many seconds to look again."""
         items = await reading.items(self.client, TrainingJob, namespace, TrainingJobSpec, TrainingJobStatus)
+        workers = await self._workers(namespace) if items else {}
         there = frozenset(await reading.claims(self.client, namespace)) if items else frozenset[str]()
         soon = False
         for item in items:
@@ -45,7 +49,7 @@ class Reconciler:
             if job_set is not None and not objects.owns(item, job_set.metadata):
                 observed = plan.Observed(there, taken=True)
             else:
-                observed = plan.Observed(there, *await self._run(namespace, item.name, job_set))
+                observed = plan.Observed(there, *await self._run(namespace, job_set, workers.get(item.name, [])))
             await self._apply(namespace, item, observed)
             shown, findings = plan.status(item, observed, datetime.now(UTC))
             await status.show(self.client, TrainingJob, namespace, item, shown, findings)
@@ -71,29 +75,41 @@ class Reconciler:
             patch = {"spec": {"suspend": suspended}}
             await self.client.patch(JobSet, item.name, patch, namespace=namespace, patch_type=PatchType.MERGE)
 
-    async def _run(self, namespace: str, name: str, job_set: Any) -> tuple[plan.Run | None, tuple[Progress, ...]]:
+    async def _workers(self, namespace: str) -> dict[str, list[Any]]:
+        """All jobs' pods, by the name of the job.
+
+        One that died is there for a second at least: so long the Job's controller waits before it looks at it. Its end
+        is an event, and so leads here at once; what is found is kept in the job's status.
+        """
+        labels: Any = {manifests.JOBSET_LABEL: matching.exists()}
+        listed: list[Any] = [pod async for pod in self.client.list(Pod, namespace=namespace, labels=labels)]
+        found: dict[str, list[Any]] = {}
+        for pod in listed:
+            found.setdefault(pod.metadata.labels[manifests.JOBSET_LABEL], []).append(pod)
+        return found
+
+    async def _run(
+        self, namespace: str, job_set: Any, pods: list[Any]
+    ) -> tuple[plan.Run | None, tuple[Progress, ...], tuple[plan.Ended, ...]]:
         if job_set is None:
-            return None, ()
+            return None, (), ()
         conditions = {
             entry["type"]: entry
             for entry in (job_set.get("status") or {}).get("conditions", ())
             if entry.get("status") == "True"
         }
-        first = await self._first_worker(namespace, name)
+        # Not those of a deleted job of that name.
+        mine = [pod for pod in pods if pod.metadata.labels.get(UID_LABEL) in (None, job_set.metadata.uid)]
+        first = _first_worker(mine)
         run = plan.Run(
             suspended=bool(job_set["spec"].get("suspend")),
             completed="Completed" in conditions,
             failed=str(conditions["Failed"].get("message") or "its workers failed") if "Failed" in conditions else "",
             waiting=_waiting(first),
+            started=bool(first and first.status and first.status.phase == "Running"),
             restarts=int((job_set.get("status") or {}).get("restarts", 0)),
         )
-        return run, await self._told(namespace, first)
-
-    async def _first_worker(self, namespace: str, name: str) -> Any:
-        """The newest pod of worker 0; None while there is none."""
-        labels: Any = {manifests.JOBSET_LABEL: name, INDEX_LABEL: "0"}
-        found = [pod async for pod in self.client.list(Pod, namespace=namespace, labels=labels)]
-        return max(found, key=lambda pod: str(pod.metadata and pod.metadata.creationTimestamp), default=None)
+        return run, await self._told(namespace, first), tuple(ended for pod in mine if (ended := _ended(pod)))
 
     async def _told(self, namespace: str, pod: Any) -> tuple[Progress, ...]:
         if pod is None:
@@ -112,6 +128,34 @@ class Reconciler:
             if error.status.code not in (400, 404):  # it has not started, or is gone
                 raise
         return tuple(told)
+
+
+def _first_worker(pods: list[Any]) -> Any:
+    """The newest pod of worker 0; None while there is none."""
+    found = [pod for pod in pods if pod.metadata.labels.get(INDEX_LABEL) == "0"]
+    return max(found, key=lambda pod: str(pod.metadata.creationTimestamp), default=None)
+
+
+def _ended(pod: Any) -> plan.Ended | None:
+    """How a worker ended, if not well."""
+    labels, status_ = pod.metadata.labels, pod.status
+    if status_ is None or status_.phase != "Failed":
+        return None
+    states = [one.state.terminated for one in status_.containerStatuses or () if one.state and one.state.terminated]
+    state = next(iter(states), None)  # its one container's; none where it never ran
+    finished = state.finishedAt if state else None
+    asked = pod.metadata.deletionTimestamp
+    if asked:  # by when it has to be gone
+        asked -= timedelta(seconds=pod.metadata.deletionGracePeriodSeconds or 0)
+    return plan.Ended(
+        worker=int(labels.get(INDEX_LABEL, 0)),
+        restart=int(labels.get(RESTART_LABEL, 0)),
+        reason=status_.reason or (state.reason if state else None) or "Error",
+        exit_code=state.exitCode if state else 0,
+        message=status_.message or "",
+        finished=finished,
+        dismissed=bool(asked and finished and finished >= asked),
+    )
 
 
 def _waiting(pod: Any) -> str:

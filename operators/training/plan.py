@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from homespun.api.training import CheckpointStatus, CurvePoint, TrainingJobSpec, TrainingJobStatus
+from homespun.api.training import (
+    CheckpointStatus,
+    CurvePoint,
+    FailureReason,
+    TrainingJobSpec,
+    TrainingJobStatus,
+    WorkerFailureStatus,
+)
 from operators import objects, pods
 from operators.conditions import Finding
 from workloads.training.config import (
@@ -27,6 +34,10 @@ Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
 CLAIM: Final = "data"
 """The claim that comes with the platform, for data and checkpoints."""
 CURVE_POINTS: Final = 64
+CAUSES: Final[tuple[FailureReason, ...]] = ("Exited", "Killed", "Evicted", "OOMKilled")
+"""Why a worker died, from what may be a consequence to what is a cause."""
+KILLED: Final = 137
+"""Exit code of what SIGKILL ended: 128 + 9."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,28 @@ class Run:
     """Why it failed for good, '' if it has not."""
     waiting: str = ""
     """Why a worker can't start, as its pod says."""
+    started: bool = False
+    """Whether the first worker's program runs."""
     restarts: int = 0
     """How often the workers were started again."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker that did not end well, as its pod says."""
+
+    worker: int
+    restart: int
+    """How often all workers had been started again before."""
+    reason: str
+    """The kubelet's word: OOMKilled, Evicted, Error."""
+    exit_code: int = 0
+    """Of its container; 0 where that says nothing."""
+    message: str = ""
+    """The kubelet's, of an evicted pod."""
+    finished: datetime | None = None
+    dismissed: bool = False
+    """Whether it ended only after it had been asked to go."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +84,8 @@ class Observed:
     """None: there is no JobSet."""
     told: tuple[Progress, ...] = ()
     """What the first worker printed last, in its order."""
+    ended: tuple[Ended, ...] = ()
+    """Of the workers whose pods are still there, those that did not end well."""
     taken: bool = False
     """Whether there is a JobSet of that name which is not this object's."""
 
@@ -159,6 +192,7 @@ def status(item: Object, observed: Observed, now: datetime) -> tuple[TrainingJob
             "started": before.started or ("" if refused or item.spec.suspend else _stamp(now)),
             "remaining_seconds": None if state != "Running" else before.remaining_seconds,
             "message": "",
+            "last_failure": _last_failure(item, observed.ended),
         }
     )
     return (_told(shown, observed.told) if last else shown), [accepted, running, succeeded]
@@ -195,13 +229,15 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
     def waiting(state: str, reason: str, message: str) -> tuple[str, Finding, Finding]:
         return state, Finding("Running", "False", reason, message), Finding("Succeeded", "False", "NotYet")
 
-    run, told = observed.run, observed.told
+    run, told, died = observed.run, observed.told, _died(item, observed)
     if run and run.completed:
         return "Succeeded", Finding("Running", "False", "Done"), Finding("Succeeded", "True", "Done")
     if (wrong := _invalid(observed)) is not None:
         return ended("InvalidJob", wrong)
     if run and run.failed:
-        return ended("WorkersFailed", f"{run.failed}; see `kubectl logs -l jobset.sigs.k8s.io/jobset-name={item.name}`")
+        last = _last_failure(item, observed.ended)
+        why = "; ".join(words for words in (last.message if last else "", run.failed) if words)
+        return ended("WorkersFailed", f"{why}; see `kubectl logs -l jobset.sigs.k8s.io/jobset-name={item.name}`")
     if overdue(item, now):
         return ended("DeadlineExceeded", f"it had {item.spec.deadline}; a later deadline lets it go on")
     if refused:
@@ -211,9 +247,59 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
     if run is None:
         return waiting("Pending", "Pending", "its workers are asked for")
     if any(one.step for one in told) and told[-1].state is State.TRAINING:
-        return "Running", Finding("Running", "True", "Training"), Finding("Succeeded", "False", "NotYet")
-    again = f"its workers died {run.restarts} times, and start again; see `kubectl logs` of its pods while they last"
-    return waiting("Starting", "Starting", run.waiting or (again if run.restarts else "its workers start"))
+        return "Running", Finding("Running", "True", "Training", died), Finding("Succeeded", "False", "NotYet")
+    if item.spec.program and run.started:  # it tells no steps
+        return "Running", Finding("Running", "True", "Started", died), Finding("Succeeded", "False", "NotYet")
+    return waiting("Starting", "Starting", run.waiting or died or "its workers start")
+
+
+def _died(item: Object, observed: Observed) -> str:
+    """Why workers had to start again, '' if they had not."""
+    restarts = observed.run.restarts if observed.run else 0
+    last = _last_failure(item, observed.ended)
+    if last and last.restart >= restarts:  # its like are still to go
+        return f"{last.message}; all workers start again"
+    if not restarts:
+        return ""
+    gone = "a worker died, and its pod was gone before it could be asked why"
+    why = last.message if last and last.restart == restarts - 1 else gone
+    return f"{why}; all workers started again, {restarts} times so far"
+
+
+def _last_failure(item: Object, ended: Iterable[Ended]) -> WorkerFailureStatus | None:
+    """The death that started the workers again last: of several, the one that says most.
+
+    A worker that loses another fails as well, so of those that ended together one that was killed is the cause.
+    """
+    known = [item.status.last_failure] if item.status.last_failure else []
+    seen = [_failure(one, item.spec.workers.memory) for one in ended if not one.dismissed]
+    first_to_end = sorted(seen, key=lambda one: (one.time, one.worker))
+    return max((*known, *first_to_end), key=lambda one: (one.restart, CAUSES.index(one.reason)), default=None)
+
+
+def _failure(one: Ended, memory: str) -> WorkerFailureStatus:
+    reason, worker = _reason(one), f"worker {one.worker}"
+    messages: Mapping[FailureReason, str] = {
+        "OOMKilled": f"{worker} was killed for memory (limit {memory}); delete the job and declare it anew with more"
+        " workers.memory: its checkpoints stay",
+        "Evicted": f"{worker} was evicted: {one.message}",
+        "Killed": f"{worker} was killed (exit code {KILLED})",
+        "Exited": f"{worker} ended with exit code {one.exit_code}",
+    }
+    return WorkerFailureStatus(
+        reason=reason,
+        message=messages[reason],
+        worker=one.worker,
+        restart=one.restart,
+        time=_stamp(one.finished) if one.finished else "",
+    )
+
+
+def _reason(one: Ended) -> FailureReason:
+    match one.reason:
+        case "OOMKilled" | "Evicted" as known:
+            return known
+    return "Killed" if one.exit_code == KILLED else "Exited"
 
 
 def _invalid(observed: Observed) -> str | None:

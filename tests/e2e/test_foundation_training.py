@@ -1,6 +1,9 @@
-"""A training job on a real cluster: two workers, one of them killed, nobody watching. Runs in order."""
+"""A training job on a real cluster: two workers, one of them killed, nobody watching; anybody's own program. Runs in
+order.
+"""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,17 @@ def job(name: str, **spec: Any) -> dict[str, Any]:
         **spec,
     }
     metadata = {"name": name, "namespace": "ml"}
-    return {"apiVersion": "homespun.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": declared}
+    spec = {field: value for field, value in declared.items() if value is not None}
+    return {"apiVersion": "homespun.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
+
+
+def program(lab: Lab, name: str, code: str, **spec: Any) -> dict[str, Any]:
+    """Some lines of anybody's own, in an image with torch that the lab has."""
+    path = "jsonpath={.spec.template.spec.containers[0].command}"
+    told = json.loads(lab.kubectl("-n", "homespun-system", "get", "deployment/homespun-operator", "-o", path))
+    image = next(word.partition("=")[2] for word in told if word.startswith("--training-image="))
+    own = {"image": image, "command": ["python", "-c", code]}
+    return job(name, model=None, data=None, objective=None, parallelism=None, checkpoint=None, program=own, **spec)
 
 
 def apply(lab: Lab, document: dict[str, Any]) -> None:
@@ -37,6 +50,21 @@ def apply(lab: Lab, document: dict[str, Any]) -> None:
 
 def status(lab: Lab, name: str) -> dict[str, Any]:
     return labs.status(lab, "tj", name)
+
+
+def succeeded(lab: Lab, name: str) -> dict[str, Any]:
+    """The condition."""
+    told: dict[str, Any] = {entry["type"]: entry for entry in status(lab, name)["conditions"]}["Succeeded"]
+    return told
+
+
+def losses(lab: Lab, name: str) -> list[float]:
+    """Of each step, as the trainer left them in the claim."""
+    volume = lab.kubectl("-n", "ml", "get", "pvc/data", "-o", "jsonpath={.spec.volumeName}")
+    folder = lab.kubectl("get", f"pv/{volume}", "-o", "jsonpath={.spec.local.path}")
+    points = [json.loads(line) for line in lab.ssh(f"cat {folder}/.training/{name}/curve.jsonl").splitlines()]
+    assert [point["step"] for point in points] == list(range(1, STEPS + 1))
+    return [point["loss"] for point in points]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +79,10 @@ def tale(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.usefixtures("tale")
 def test_a_killed_worker_costs_steps_and_the_job_ends_well_while_the_operator_is_away(lab: Lab) -> None:
+    asked = time.monotonic()
     apply(lab, job("tale"))
+    until("a step", lambda: status(lab, "tale").get("step", 0) >= 1, 180)
+    print(f"\napply to first training step {time.monotonic() - asked:.0f} s", end=" ")
     until("a checkpoint", lambda: status(lab, "tale").get("checkpoint", {}).get("step", 0) >= 5, 180)
     assert status(lab, "tale")["state"] == "Running"
     lab.kubectl("-n", "homespun-system", "scale", "deployment/homespun-operator", "--replicas=0")
@@ -67,13 +98,54 @@ def test_a_killed_worker_costs_steps_and_the_job_ends_well_while_the_operator_is
 
 
 @pytest.mark.usefixtures("tale")
+def test_nothing_of_the_kill_shows_in_the_loss(lab: Lab) -> None:
+    apply(lab, job("calm"))
+    until("Succeeded", lambda: status(lab, "calm").get("state") == "Succeeded", 180)
+    assert status(lab, "calm")["recoveries"] == 0
+    assert losses(lab, "tale") == pytest.approx(losses(lab, "calm"), abs=1e-6)
+
+
+@pytest.mark.usefixtures("tale")
 def test_a_job_that_can_not_be_trained_says_why_and_is_not_tried_again(lab: Lab) -> None:
     data = {"uri": "pvc://data/nowhere", "tokenizer": "pvc://data/tale", "seqLen": 32}
     apply(lab, job("lost", data=data))
     until("Failed", lambda: status(lab, "lost").get("state") == "Failed", 180)
-    told = {entry["type"]: entry for entry in status(lab, "lost")["conditions"]}["Succeeded"]
+    told = succeeded(lab, "lost")
     assert told["reason"] == "InvalidJob"
     assert "nowhere" in told["message"]
+
+
+def test_a_program_of_ones_own_finds_its_peers_and_ends_well(lab: Lab) -> None:
+    code = (
+        "import os, pathlib, torch, torch.distributed as dist\n"
+        "dist.init_process_group('gloo')\n"
+        "total = torch.tensor([dist.get_rank() + 1])\n"
+        "dist.all_reduce(total)\n"
+        "pathlib.Path(os.environ['CHECKPOINTS']).mkdir(parents=True, exist_ok=True)\n"
+        "print('sum', int(total), 'of', dist.get_world_size(), flush=True)\n"
+        "dist.destroy_process_group()\n"
+    )
+    apply(lab, program(lab, "own", code))
+    until("Succeeded", lambda: status(lab, "own").get("state") == "Succeeded", 180)
+    said = lab.kubectl("-n", "ml", "logs", "-l", "jobset.sigs.k8s.io/jobset-name=own")
+    assert said.splitlines().count("sum 3 of 2") == 2
+
+
+def test_a_program_that_no_other_try_can_help_fails_with_its_reason(lab: Lab) -> None:
+    apply(lab, program(lab, "hopeless", "import sys; print('expected a GPU, found none'); sys.exit(64)"))
+    until("Failed", lambda: status(lab, "hopeless").get("state") == "Failed", 180)
+    told = succeeded(lab, "hopeless")
+    assert told["reason"] == "WorkersFailed"
+    assert "ended with exit code 64" in told["message"]
+    assert "expected a GPU" in lab.kubectl("-n", "ml", "logs", "-l", "jobset.sigs.k8s.io/jobset-name=hopeless")
+
+
+def test_a_worker_that_wants_more_memory_than_it_may_have_is_told_so(lab: Lab) -> None:
+    hungry = {"count": 1, "cpu": "100m", "memory": "64Mi"}
+    apply(lab, program(lab, "hungry", "b'x' * (512 << 20)", workers=hungry))
+    until("the cause", lambda: status(lab, "hungry").get("lastFailure", {}).get("reason") == "OOMKilled", 120)
+    assert "worker 0 was killed for memory (limit 64Mi)" in status(lab, "hungry")["lastFailure"]["message"]
+    lab.kubectl("-n", "ml", "delete", "tj/hungry", "--wait")
 
 
 def test_a_job_takes_its_children_along(lab: Lab) -> None:

@@ -12,17 +12,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from workloads.edge.digests import sha256_of
+
 
 def digest(sums: Mapping[str, str]) -> str:
     """`sha256:<hex>` of a folder, from the sha256 (hex) of each file by its relative path with `/`."""
     lines = [f"{sums[path]}  {path}\n" for path in sorted(sums, key=str.encode)]
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_digest(folder: Path) -> str:

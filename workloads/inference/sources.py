@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final
 
+from workloads.edge.digests import sha256_of
 from workloads.inference import manifest
 from workloads.inference.config import Failure, Revision
 
@@ -131,9 +132,9 @@ def _fetch_claim(rest: str, expected: str, weights: Path, claims: Path) -> None:
             (weights / name).parent.mkdir(parents=True, exist_ok=True)
             # What is verified is the copy: the claim may change while we read.
             shutil.copyfile(path, weights / name)
-            sums[name] = manifest.sha256_of(weights / name)
+            sums[name] = sha256_of(weights / name)
         elif expected:
-            sums[name] = manifest.sha256_of(path)
+            sums[name] = sha256_of(path)
     if expected and (found := manifest.digest(sums)) != expected:
         raise DigestMismatch(f"source pvc://{rest}: expected {expected}, found {found}")
     _refuse_empty(weights, f"pvc://{rest}")
@@ -195,7 +196,7 @@ def _verify(path: Path, file: Any, uri: str) -> None:
     if not path.is_file():
         raise FetchFailed(f"source {uri}: {file.rfilename} has not arrived yet")
     if file.lfs:
-        expected, found = str(file.lfs.sha256), manifest.sha256_of(path)
+        expected, found = str(file.lfs.sha256), sha256_of(path)
     elif file.blob_id:
         content = path.read_bytes()
         expected = str(file.blob_id)

@@ -17,11 +17,13 @@ from torch.optim import Optimizer
 
 from workloads.training import manifest
 from workloads.training.config import Checkpoint
-from workloads.training.manifest import Damaged, Manifest
+from workloads.training.manifest import Damaged, Manifest, Provenance
 from workloads.training.parallel import from_first
 
 
-def save(folder: Path, step: int, data: str, keep: int, model: nn.Module, optimizer: Optimizer) -> Checkpoint:
+def save(
+    folder: Path, step: int, provenance: Provenance, keep: int, model: nn.Module, optimizer: Optimizer
+) -> Checkpoint:
     """Keep the state after `step` steps, and the `keep` newest; on disk, whole or not at all, when it returns."""
     target, landing = folder / _name(step), folder / f".{_name(step)}.part"
     first = dist.get_rank() == 0
@@ -33,7 +35,7 @@ def save(folder: Path, step: int, data: str, keep: int, model: nn.Module, optimi
     dcp.save({"model": weights, "optimizer": moments}, checkpoint_id=landing)
     digest = ""
     if first:
-        digest = manifest.write(landing, step, data).digest
+        digest = manifest.write(landing, step, provenance).digest
         shutil.rmtree(target, ignore_errors=True)  # a damaged one, or of the steps that are done again
         landing.rename(target)
         manifest.sync(folder)

@@ -23,6 +23,7 @@ CURVE_FILE: Final = "curve.jsonl"
 """A line a step, `{"step": 1, "loss": 10.8}`, as if the run had never been interrupted."""
 CHECKPOINTS_FOLDER: Final = "checkpoints"
 TOKENS_FOLDER: Final = "tokens"
+"""Tokens that the run prepared for itself, in a folder named after the text and the tokenizer as they were."""
 MODEL_FOLDER: Final = "model"
 """The finished model: model.safetensors with the hub's key names, config.json, tokenizer.json."""
 

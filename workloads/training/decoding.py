@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workloads.training.models.gpt2 import GPT2, Cache
 
@@ -21,13 +21,24 @@ class Sampling:
     """Only the fewest that together have this probability (Holtzman et al. 2020), at least one."""
 
 
+def arrange(model: GPT2) -> None:
+    """Lay the weights out as one token's products read them fastest, a CPU's at least: input by input.
+
+    They keep their values and shapes (out, in). MKL multiplies one row by such a matrix a third faster; batches, as in
+    training, don't mind.
+    """
+    matrices = [model.wte, *(module for module in model.modules() if isinstance(module, nn.Linear))]  # wte: the head
+    for matrix in matrices:
+        matrix.weight.data = matrix.weight.data.t().contiguous().t()
+
+
 def generate(model: GPT2, prompt: list[int], count: int, sampling: Sampling, seed: int = 0) -> Iterator[int]:
     """At most `count` tokens that go on from the prompt, one by one; fewer where the model's context ends."""
     dice = torch.Generator().manual_seed(seed)
     cache, given = Cache(model, batch=1), torch.tensor([prompt])  # (1, T)
     for _ in range(min(count, model.shape.context - len(prompt))):
         with torch.inference_mode():
-            logits = model(given, cache)[0, -1]  # (V)
+            logits = model.head(model.hidden(given, cache)[0, -1])  # (V): of the last token alone
         token = choose(logits, sampling, dice)
         yield token
         given = torch.tensor([[token]])

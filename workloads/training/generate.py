@@ -13,7 +13,7 @@ from tokenizers.decoders import DecodeStream
 
 from workloads.training import tokens, weights
 from workloads.training.config import Family
-from workloads.training.decoding import Sampling, generate
+from workloads.training.decoding import Sampling, arrange, generate
 from workloads.training.errors import InvalidJob
 from workloads.training.models.gpt2 import GPT2
 
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         model = GPT2(weights.read_shape(Family.GPT2, asked.model / "config.json")).eval()
         weights.load(model, Family.GPT2, asked.model)
+        arrange(model)
         tokenizer = tokens.open_tokenizer(asked.model)
     except InvalidJob as error:
         print(error, file=sys.stderr)

@@ -1,8 +1,8 @@
 """`python -m workloads.training launch [OPTIONS OF TORCHRUN] --job job.json`: what a pod runs.
 
 It is torchrun, with what we know of it set: workers that were killed start again at once (without the variable below,
-five of eight restarts hung), and a job that no retry can help is told by its exit code, which torchrun itself
-makes a 1 of.
+five of eight restarts hung), and the exit code is that of the worker that failed first, which torchrun itself makes a 1
+of: a job that no retry can help is told by it, and so is a worker that was killed, as a shell would (128 + signal).
 """
 
 import os
@@ -11,8 +11,6 @@ from typing import Final
 
 from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-
-from workloads.training.config import INVALID_JOB_EXIT
 
 ENVIRONMENT: Final = {
     # The agent's store is not shared with its workers: one that was killed can leave it so that the next hangs.
@@ -34,5 +32,6 @@ def main(arguments: list[str]) -> int:
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         print(failed, file=sys.stderr)
-        return INVALID_JOB_EXIT if first.exitcode == INVALID_JOB_EXIT else 1
+        code: int = first.exitcode
+        return code if code > 0 else 128 - code
     return 0

@@ -3,16 +3,23 @@
 torch's own format has no checksums: a flipped byte loads silently. So manifest.json is written into the folder last,
 with the size and sha256 of each file; a folder without one, or that differs from it, is no checkpoint.
 
-    {"formatVersion": 1, "step": 200, "data": "<sha256 of the tokens>",
+    {"formatVersion": 1, "step": 200, "data": "<sha256 of the tokens>", "family": "gpt2",
+     "shape": {"layers": 12, "heads": 12, "width": 768, "context": 1024, "vocabulary": 50257},
      "files": {"__0_0.distcp": {"bytes": 1494000, "sha256": "<hex>"}}}
+
+Family and shape were added later: a manifest without them is read, and goes with any model, as far as torch lets it.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+
+from workloads.edge.digests import sha256_of
+from workloads.edge.document import known
+from workloads.training.config import Shape
 
 FORMAT_VERSION: Final = 1
 NAME: Final = "manifest.json"
@@ -23,27 +30,38 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """What is trained, and on what. A run goes on from checkpoints of its own provenance only."""
+
+    data: str
+    """sha256 (hex) of the tokens."""
+    family: str = ""
+    """'' where an old manifest does not say."""
+    shape: Shape | None = None
+    """None where an old manifest does not say."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What is known of a checkpoint that was found whole."""
 
     step: int
-    data: str
-    """sha256 (hex) of the tokens that it was trained on."""
+    provenance: Provenance
     digest: str
     """`sha256:<hex>` of the manifest itself: the identity of the checkpoint."""
 
 
-def write(folder: Path, step: int, data: str) -> Manifest:
+def write(folder: Path, step: int, provenance: Provenance) -> Manifest:
     """Describe all files of `folder`, on disk before this returns."""
-    files = {file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in sorted(folder.iterdir())}
-    said = {"formatVersion": FORMAT_VERSION, "step": step, "data": data, "files": files}
+    files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in sorted(folder.iterdir())}
+    said = {"formatVersion": FORMAT_VERSION, "step": step, **asdict(provenance), "files": files}
     text = json.dumps(said, sort_keys=True, indent=1)
     with (folder / NAME).open("w") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
     sync(folder)
-    return Manifest(step, data, _digest(text))
+    return Manifest(step, provenance, _digest(text))
 
 
 def verify(folder: Path) -> Manifest:
@@ -52,7 +70,9 @@ def verify(folder: Path) -> Manifest:
     try:
         text = file.read_text()
         said = json.loads(text)
-        version, step, data, files = int(said["formatVersion"]), int(said["step"]), str(said["data"]), said["files"]
+        version, step, files = int(said["formatVersion"]), int(said["step"]), said["files"]
+        shape = Shape(**known(Shape, said["shape"])) if said.get("shape") else None
+        provenance = Provenance(str(said["data"]), str(said.get("family", "")), shape)
         if version > FORMAT_VERSION:
             raise Damaged(f"{folder.name}/{NAME}: formatVersion: expected at most {FORMAT_VERSION}, found {version}")
         for name, expected in files.items():
@@ -61,7 +81,23 @@ def verify(folder: Path) -> Manifest:
         raise Damaged(f"{folder.name}/{NAME}: expected a manifest, found none") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(f"{folder.name}/{NAME}: expected a manifest, found {type(error).__name__}: {error}") from error
-    return Manifest(step, data, _digest(text))
+    return Manifest(step, provenance, _digest(text))
+
+
+def difference(found: Provenance, expected: Provenance) -> str:
+    """What of a run is not as its checkpoints have it, with what to do; '' where it can go on from them."""
+    if found.family and (found.family, found.shape) != (expected.family, expected.shape):
+        return (
+            f"model: expected that of the checkpoints, {_model(found)}, got {_model(expected)}; declare it as it was, "
+            "or train the other one into another folder"
+        )
+    if found.data != expected.data:
+        return (
+            f"data: expected the tokens that the checkpoints were trained on (sha256 {found.data[:12]}…), found others "
+            f"({expected.data[:12]}…): the text or the tokenizer was changed since; put them back, or train on the "
+            "changed ones into another folder"
+        )
+    return ""
 
 
 def sync(folder: Path) -> None:
@@ -73,19 +109,19 @@ def sync(folder: Path) -> None:
         os.close(number)
 
 
+def _model(provenance: Provenance) -> str:
+    shape = asdict(provenance.shape) if provenance.shape else {}
+    return f"{provenance.family} of {', '.join(f'{name} {value}' for name, value in shape.items())}"
+
+
 def _verify(folder: Path, name: str, size: int, sha256: str) -> None:
     file, place = folder / name, f"{folder.name}/{name}"
     if not file.exists():
         raise Damaged(f"{place}: expected {size} bytes, found no such file")
     if (found := file.stat().st_size) != size:
         raise Damaged(f"{place}: expected {size} bytes, found {found}")
-    if (digest := _sha256(file)) != sha256:
+    if (digest := sha256_of(file)) != sha256:
         raise Damaged(f"{place}: expected sha256 {sha256[:12]}…, found {digest[:12]}…")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _digest(text: str) -> str:

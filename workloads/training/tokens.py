@@ -5,6 +5,9 @@ tokens.json, which is written last and says what the others are:
 
     {"formatVersion": 1, "tokens": 1115394, "dtype": "uint16", "sha256": "<of tokens.bin>", "vocabulary": 50257,
      "documents": 78}
+
+A folder that a run prepares for itself is named after the text and the tokenizer that it was made of (`identity`), so
+tokens of a text that was edited since are never taken for its.
 """
 
 import hashlib
@@ -24,6 +27,8 @@ from workloads.training.errors import InvalidJob
 
 FORMAT_VERSION: Final = 1
 TOKENIZER: Final = "tokenizer.json"
+TOKENIZERS: Final = ((TOKENIZER,), ("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
+"""The files of a tokenizer in a folder: the first of these that are all there. The last two are GPT-2's original."""
 SEPARATORS: Final = ("<|endoftext|>", "[SEP]", "</s>")
 """What stands behind each document: the first of these that the tokenizer has."""
 AT_ONCE: Final = 64
@@ -72,6 +77,21 @@ def read(folder: Path) -> Tokens:
     return found
 
 
+def identity(source: Path, tokenizer: Path) -> str:
+    """Which text and which tokenizer these are, hex: another one after any edit. Raises InvalidJob.
+
+    Files are known by path, size and time of change, as make and rsync know them: each worker can ask at each start,
+    and reads none of the text. One that was only copied anew makes the same tokens once more. The inode's own time
+    would be surer, but a volume that is handed to another pod's group (fsGroup) has that changed.
+    """
+    known = hashlib.sha256(f"{FORMAT_VERSION}\n".encode())
+    texts = [(file.relative_to(source).as_posix(), file) for file in _texts(source)]
+    for name, file in (*texts, *((file.name, file) for file in _tokenizer_files(tokenizer))):
+        found = file.stat()
+        known.update(os.fsencode(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
+    return known.hexdigest()
+
+
 def prepare(source: Path, tokenizer: Tokenizer, folder: Path, told: Callable[[int], None] = lambda _: None) -> Tokens:
     """Write all documents of `source` as tokens; the folder takes its name once it is whole.
 
@@ -110,22 +130,38 @@ def prepare(source: Path, tokenizer: Tokenizer, folder: Path, told: Callable[[in
     return result
 
 
+def remove_outdated(folder: Path, data: Tokens) -> None:
+    """Of the folders in `folder` leave only that of `data`; none if it was prepared elsewhere."""
+    for other in folder.iterdir() if folder.exists() else ():
+        if other != data.folder:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+
+
 def open_tokenizer(path: Path) -> Tokenizer:
     """A tokenizer.json, a folder with one, or a folder with GPT-2's original files. Raises InvalidJob."""
-    if path.is_dir():
-        if (path / TOKENIZER).exists():
-            return open_tokenizer(path / TOKENIZER)
-        for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
-            if (path / vocabulary).exists() and (path / merges).exists():
-                return _byte_level(path / vocabulary, path / merges)
-        raise InvalidJob(f"{path}: expected tokenizer.json, or encoder.json and vocab.bpe, found neither")
+    files = _tokenizer_files(path)
+    if len(files) > 1:
+        return _byte_level(*files)
     try:
-        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        tokenizer: Tokenizer = Tokenizer.from_file(str(files[0]))
     except Exception as error:  # tokenizers raises no other type
-        raise InvalidJob(f"{path}: expected a tokenizer.json, found {error}") from error
+        raise InvalidJob(f"{files[0]}: expected a tokenizer.json, found {error}") from error
     tokenizer.no_truncation()  # what a sentence encoder's file says of its inputs is not meant for a corpus
     tokenizer.no_padding()
     return tokenizer
+
+
+def _tokenizer_files(path: Path) -> tuple[Path, ...]:
+    """What a tokenizer is read from. Raises InvalidJob."""
+    if path.is_file():
+        return (path,)
+    if not path.is_dir():
+        raise InvalidJob(f"{path}: expected a tokenizer.json, or a folder with one, found neither")
+    for names in TOKENIZERS:
+        files = tuple(path / name for name in names)
+        if all(file.exists() for file in files):
+            return files
+    raise InvalidJob(f"{path}: expected tokenizer.json, or encoder.json and vocab.bpe, found neither")
 
 
 def _byte_level(vocabulary: Path, merges: Path) -> Tokenizer:
@@ -137,12 +173,17 @@ def _byte_level(vocabulary: Path, merges: Path) -> Tokenizer:
 
 
 def _documents(source: Path) -> Iterator[str]:
-    """The documents in a folder, files by path in byte order. Raises InvalidJob."""
-    for file in sorted(source.rglob("*"), key=lambda path: path.as_posix().encode()):
+    """The documents in a folder, in the order of its files. Raises InvalidJob."""
+    for file in _texts(source):
         if file.suffix == ".txt":
             yield file.read_text(errors="replace")
-        elif file.suffix == ".jsonl":
+        else:
             yield from _lines(file)
+
+
+def _texts(source: Path) -> list[Path]:
+    """The files with text in a folder, by path in byte order."""
+    return sorted((path for path in source.rglob("*") if path.suffix in (".txt", ".jsonl")), key=os.fsencode)
 
 
 def _lines(file: Path) -> Iterator[str]:

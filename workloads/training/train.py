@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from workloads.edge.document import ConfigError
-from workloads.training import checkpoints, config, order, parallel, schedule, tokens, weights
+from workloads.training import checkpoints, config, manifest, order, parallel, schedule, tokens, weights
 from workloads.training.config import Checkpoint, Job, Progress, Shape, State
 from workloads.training.errors import InvalidJob
+from workloads.training.manifest import Provenance
 from workloads.training.objectives import Objective, objective
 from workloads.training.parallel import Worker
 from workloads.training.progress import Report
@@ -42,6 +43,7 @@ def train(job: Job) -> None:
     folder = Path(job.checkpoints.folder)
     kept = folder / config.CHECKPOINTS_FOLDER
     shape, data = weights.shape(job.model), _data(job)
+    provenance = Provenance(data.sha256, job.model.family, shape)
     with parallel.joined() as worker:
         _check(job, shape, data, worker.workers)
         batches = objective(job, data)
@@ -60,14 +62,12 @@ def train(job: Job) -> None:
             report = Report(folder, replace(starting, parameters=parameters))
         found, rejected = parallel.from_first(checkpoints.newest(kept) if worker.rank == 0 else (None, ()))
         if found:
-            if found.data != data.sha256:
-                raise InvalidJob(
-                    f"data: expected those of the checkpoints in {kept}, found others; take another folder"
-                )
+            _check_resumed(found.provenance, provenance, kept)
             checkpoints.load(kept, found.step, model, optimizer)
         checkpoint = Checkpoint(found.step, found.digest) if found else None
         if report:
             report.start(checkpoint, rejected)
+            tokens.remove_outdated(folder / config.TOKENS_FOLDER, data)
 
         for step in range(found.step if found else 0, job.steps):
             loss = _step(step, job, model, optimizer, batches, worker)
@@ -76,7 +76,7 @@ def train(job: Job) -> None:
             if (step + 1) % job.checkpoints.every_steps == 0 or step + 1 == job.steps:
                 if report:
                     report.keep()
-                checkpoint = checkpoints.save(kept, step + 1, data.sha256, job.checkpoints.keep, model, optimizer)
+                checkpoint = checkpoints.save(kept, step + 1, provenance, job.checkpoints.keep, model, optimizer)
                 if report:
                     report.tell(replace(report.progress, checkpoint=checkpoint))
         state = parallel.whole_state(model)
@@ -125,17 +125,22 @@ def _adamw(model: nn.Module, job: Job) -> torch.optim.Optimizer:
 
 
 def _data(job: Job) -> Tokens:
-    """The tokens: prepared by somebody, or by the first worker, for which the others wait. Raises InvalidJob."""
-    source, folder = Path(job.data.path), Path(job.checkpoints.folder) / config.TOKENS_FOLDER
+    """The tokens: prepared by somebody, or by the first worker, for which the others wait. Raises InvalidJob.
+
+    Those of a text or a tokenizer that was edited since are made anew, beside the old ones. Whether a run that has
+    begun may go on with them is then seen by their content (`_check_resumed`).
+    """
+    source, tokenizer = Path(job.data.path), Path(job.data.tokenizer)
     if tokens.prepared(source):
         return tokens.read(source)
     if not job.data.tokenizer:
         raise InvalidJob(f"data.tokenizer: expected one, since {source} is not prepared, got ''")
+    folder = Path(job.checkpoints.folder) / config.TOKENS_FOLDER / tokens.identity(source, tokenizer)
     if os.environ.get("RANK", "0") != "0":
         while not tokens.prepared(folder):  # torchrun ends this worker if the first one fails
             time.sleep(0.2)
     elif not tokens.prepared(folder):
-        return tokens.prepare(source, tokens.open_tokenizer(Path(job.data.tokenizer)), folder)
+        return tokens.prepare(source, tokens.open_tokenizer(tokenizer), folder)
     return tokens.read(folder)
 
 
@@ -156,6 +161,17 @@ def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
             f"global_batch_tokens: expected sequences for {workers} workers alike, got {size} of "
             f"{job.data.sequence_length} tokens; take a multiple of {workers * job.data.sequence_length}"
         )
+
+
+def _check_resumed(found: Provenance, expected: Provenance, kept: Path) -> None:
+    """A run goes on with what it was begun with, or not at all. Raises InvalidJob.
+
+    Its order of the data is a function of seed and step over the tokens it was begun with: over others, sequences would
+    be left out or come twice, and the curve would say nothing of it. Tokens count by their content: a text that was
+    copied anew, or edited and put back, is the same.
+    """
+    if wrong := manifest.difference(found, expected):
+        raise InvalidJob(f"{kept}: {wrong}")
 
 
 def _invalid(message: str, job: Job | None) -> int:

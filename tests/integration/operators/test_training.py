@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import yaml
@@ -67,6 +69,44 @@ def test_a_worker_that_can_not_start_is_asked_why(cluster: Cluster) -> None:
     told = "worker 0 can't be placed: 0/1: no memory"
     until("the reason", lambda: told in condition(cluster, "stuck", "Running", "tj").get("message", ""))
     cluster.kubectl("-n", NAMESPACE, "delete", "pod", "stuck-w-0-0-x", "--grace-period=0", "--force")
+
+
+def worker(job: str, number: int, restart: int = 0) -> dict[str, Any]:
+    """A pod as JobSet makes it."""
+    labels = {
+        "jobset.sigs.k8s.io/jobset-name": job,
+        "jobset.sigs.k8s.io/restart-attempt": str(restart),
+        "batch.kubernetes.io/job-completion-index": str(number),
+    }
+    return pod_of(f"{job}-w-0-{number}-{restart}", labels)
+
+
+def die(cluster: Cluster, pod: str, reason: str, code: int) -> None:
+    """As a kubelet would tell it; none runs here."""
+    ended = {"exitCode": code, "reason": reason, "finishedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    container = {"name": "worker", "image": "x:1", "imageID": "", "ready": False, "restartCount": 0}
+    told = {"phase": "Failed", "containerStatuses": [{**container, "state": {"terminated": ended}}]}
+    patch = json.dumps({"status": told})
+    cluster.kubectl("-n", NAMESPACE, "patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def test_what_a_worker_died_of_is_told_and_stays_told_when_its_pod_is_gone(cluster: Cluster) -> None:
+    apply(cluster, training_job("hungry", workers={"count": 2, "memory": "2Gi"}))
+    until("its workers", lambda: job_set(cluster, "hungry"))
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([worker("hungry", 0), worker("hungry", 1)]))
+    die(cluster, "hungry-w-0-0-0", "Error", 1)
+    die(cluster, "hungry-w-0-1-0", "OOMKilled", 137)
+    until("what it died of", lambda: status(cluster, "tj", "hungry").get("lastFailure", {}).get("worker") == 1)
+    pods = ("pod/hungry-w-0-0-0", "pod/hungry-w-0-1-0")
+    cluster.kubectl("-n", NAMESPACE, "delete", *pods, "--grace-period=0", "--force")
+    restarted = json.dumps({"status": {"restarts": 1}})
+    cluster.kubectl(
+        "-n", NAMESPACE, "patch", "jobset", "hungry", "--subresource=status", "--type=merge", "-p", restarted
+    )
+    until("the count", lambda: "1 times so far" in condition(cluster, "hungry", "Running", "tj").get("message", ""))
+    assert "worker 1 was killed for memory (limit 2Gi)" in condition(cluster, "hungry", "Running", "tj")["message"]
+    failure = status(cluster, "tj", "hungry")["lastFailure"]
+    assert (failure["reason"], failure["worker"], failure["restart"]) == ("OOMKilled", 1, 0)
 
 
 def test_a_job_takes_its_children_along(cluster: Cluster) -> None:

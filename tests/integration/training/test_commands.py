@@ -14,10 +14,17 @@ from tests.integration.training.run import ENVIRONMENT, PYTHON, Run
 from tools import minilm
 from workloads.training import tokens, train, weights
 from workloads.training.config import Data, Family, Job, Model, Shape, State
+from workloads.training.tokens import Tokens
 
 
 def command(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*PYTHON, *map(str, arguments)], capture_output=True, text=True, env=ENVIRONMENT)
+
+
+def prepared_of(run: Run) -> Tokens:
+    """The tokens that a run has made for itself, once."""
+    (folder,) = (run.folder / "tokens").iterdir()
+    return tokens.read(folder)
 
 
 def test_a_finished_model_opens_in_transformers(sharded: Run) -> None:
@@ -57,7 +64,7 @@ def test_the_curve_is_drawn(sharded: Run, tmp_path: Path) -> None:
 def test_prepared_tokens_are_taken_as_they_are(job: Job, corpus: Path, sharded: Run, tmp_path: Path) -> None:
     ran = command("prepare", corpus / "text", corpus / "tokenizer.json", tmp_path / "tokens")
     assert ran.returncode == 0, ran.stderr
-    assert tokens.read(tmp_path / "tokens").sha256 == tokens.read(sharded.folder / "tokens").sha256
+    assert tokens.read(tmp_path / "tokens").sha256 == prepared_of(sharded).sha256
     run = Run(replace(job, data=Data(str(tmp_path / "tokens"), 32), steps=6), tmp_path / "run")
     ran = command("train", "--job", run.folder / "job.json")
     assert ran.returncode == 0, ran.stderr
@@ -107,17 +114,53 @@ def test_torchrun_hands_the_exit_code_on(job: Job, tmp_path: Path) -> None:
     assert "expected sequences for 2 workers alike, got 3" in run.progress().message
 
 
-def test_other_data_than_those_of_the_checkpoints_are_refused(
-    job: Job, sharded: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def edited(job: Job, sharded: Run, corpus: Path, tmp_path: Path) -> Run:
+    """The finished job, with a text of its own that a test may edit."""
+    shutil.copytree(sharded.folder, tmp_path / "run")
+    shutil.copytree(corpus / "text", tmp_path / "text")
+    return Run(replace(job, data=replace(job.data, path=str(tmp_path / "text"))), tmp_path / "run")
+
+
+def test_a_run_whose_text_was_edited_does_not_go_on_until_it_is_put_back(
+    edited: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/text.txt").write_text("another text " * 500)
-    run = Run(job, tmp_path / "run")
-    (run.folder / "checkpoints").symlink_to(sharded.folder / "checkpoints")
-    document = (run.folder / "job.json").read_text().replace(job.data.path, str(tmp_path / "other"))
-    (run.folder / "job.json").write_text(document)
+    text = tmp_path / "text/a.txt"
+    written, before = text.read_text(), prepared_of(edited)
+    text.write_text("the " + written)
+    arguments = ["--job", str(edited.folder / "job.json")]
+    assert train.main(arguments) == 64
+    told = capsys.readouterr().err
+    assert (
+        f"checkpoints: data: expected the tokens that the checkpoints were trained on (sha256 {before.sha256[:12]}…)"
+        in told
+    )
+    assert edited.progress().message in told
+    text.write_text(written)
+    assert train.main(arguments) == 0
+    assert prepared_of(edited).sha256 == before.sha256
+
+
+def test_a_run_that_has_no_checkpoint_yet_begins_with_the_edited_text(edited: Run, tmp_path: Path) -> None:
+    before = prepared_of(edited)
+    shutil.rmtree(edited.folder / "checkpoints")
+    (tmp_path / "text/a.txt").write_text("the cat sat on a mat " * 500)
+    edited.finish(workers=2)
+    assert prepared_of(edited).sha256 != before.sha256
+
+
+# The first two torch itself would find, in its own words and a retry at a time; the last one nothing would.
+@pytest.mark.parametrize(
+    "shape", [Shape(3, 2, 32, 64, 300), Shape(2, 2, 64, 64, 300), Shape(2, 4, 32, 64, 300)], ids=str
+)
+def test_a_run_does_not_go_on_as_another_model(
+    job: Job, sharded: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: Shape
+) -> None:
+    shutil.copytree(sharded.folder, tmp_path / "run")
+    run = Run(replace(job, model=Model(Family.GPT2, shape=shape)), tmp_path / "run")
     assert train.main(["--job", str(run.folder / "job.json")]) == 64
-    assert "expected those of the checkpoints" in capsys.readouterr().err
+    assert "model: expected that of the checkpoints, gpt2 of layers 2, heads 2, width 32" in capsys.readouterr().err
+    assert run.progress().state is State.INVALID
 
 
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:

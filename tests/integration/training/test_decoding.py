@@ -1,5 +1,7 @@
 """Decoding allows what transformers allows, and the cache changes nothing but the time it takes."""
 
+import copy
+
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -8,7 +10,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 from tools import gpt2 as gpt2_files
 from workloads.training import tokens
 from workloads.training.config import Shape
-from workloads.training.decoding import Sampling, choose, filtered, generate
+from workloads.training.decoding import Sampling, arrange, choose, filtered, generate
 from workloads.training.generate import stream
 from workloads.training.models.gpt2 import GPT2, Cache
 
@@ -48,6 +50,18 @@ def test_the_cache_changes_no_logits(model: GPT2, sizes: list[int]) -> None:
     with torch.no_grad():
         parts = [model(part, cache) for part in given.split(sizes, dim=1)]
         assert torch.allclose(torch.cat(parts, dim=1), model(given), atol=1e-5)
+
+
+def test_how_weights_lie_in_memory_changes_no_logits(model: GPT2) -> None:
+    arranged = copy.deepcopy(model)
+    arrange(arranged)
+    given = torch.randint(0, 300, (3, 20))
+    with torch.no_grad():
+        assert torch.allclose(arranged(given), model(given), atol=1e-5)
+    sampling = Sampling()
+    assert list(generate(arranged, [1, 2, 3], 20, sampling)) == list(generate(model, [1, 2, 3], 20, sampling))
+    saved, ours = arranged.state_dict(), model.state_dict()
+    assert all(torch.equal(saved[name], ours[name]) for name in ours)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])

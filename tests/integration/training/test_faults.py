@@ -23,6 +23,14 @@ def test_a_worker_killed_in_mid_step_does_not_show_in_the_curve(sharded: Run, jo
     assert run.losses() == pytest.approx(sharded.losses(), abs=1e-6)
 
 
+def test_a_worker_that_was_killed_is_told_by_the_exit_code(job: Job, tmp_path: Path) -> None:
+    run = Run(job, tmp_path / "run")
+    process = run.start(workers=2)
+    process.until("a step", lambda: run.steps() >= 1)
+    os.kill(children(process.pid)[1], signal.SIGKILL)
+    assert process.wait(60) == 137, process.tail()
+
+
 def test_a_machine_that_comes_back_is_taken_in_again(sharded: Run, job: Job, tmp_path: Path) -> None:
     run = Run(job, tmp_path / "run")
     machines = [run.start_machine(number, port=29400) for number in (0, 1)]

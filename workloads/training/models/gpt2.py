@@ -39,14 +39,21 @@ class GPT2(nn.Module):
 
     def forward(self, tokens: Tensor, cache: "Cache | None" = None) -> Tensor:
         """Logits (B, T, V) of tokens (B, T); with a cache, `tokens` go on where its last ones ended."""
+        return self.head(self.hidden(tokens, cache))
+
+    def hidden(self, tokens: Tensor, cache: "Cache | None" = None) -> Tensor:
+        """The last hidden states (B, T, C)."""
         past = cache.length if cache else 0
-        places = torch.arange(past, past + tokens.shape[1], device=tokens.device)  # (T)
-        x = self.wte(tokens) + self.wpe(places)  # (B, T, C)
+        x = self.wte(tokens) + self.wpe.weight[past : past + tokens.shape[1]]  # (B, T, C)
         for layer, block in enumerate(self.h):
             x = block(x, cache.layer(layer) if cache else None, past)
         if cache:
             cache.length += tokens.shape[1]
-        return functional.linear(self.ln_f(x), self.wte.weight)  # (B, T, V): the head is the embedding again
+        return self.ln_f(x)
+
+    def head(self, x: Tensor) -> Tensor:
+        """Logits (..., V) of hidden states (..., C): the head is the embedding again."""
+        return functional.linear(x, self.wte.weight)
 
     def _initialise(self, module: nn.Module) -> None:
         """Weights as in the paper: N(0, 0.02), what ends in the residual stream smaller by its 2 x layers summands."""
@@ -93,11 +100,11 @@ class Attention(nn.Module):
             keys, values = cached
             keys[:, :, past : past + T], values[:, :, past : past + T] = k, v
             k, v = keys[:, :, : past + T], values[:, :, : past + T]  # (B, nh, past + T, hs)
-        if past:
+        if past and T > 1:
             seen = torch.ones(T, past + T, dtype=torch.bool, device=x.device).tril(past)
             y = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        else:
-            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:  # one token reads all that there is
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
         return self.c_proj(y.transpose(1, 2).reshape(B, T, C))
 
 

@@ -33,6 +33,14 @@ def test_workers_that_start_are_not_running_yet_and_say_what_they_wait_for() -> 
     assert (what.state, findings["Running"].message) == ("Starting", "worker 0 can't be placed: no memory")
 
 
+def test_anybodys_program_runs_as_soon_as_it_is_started() -> None:
+    own = job(model=None, data=None, objective=None, program={"image": "x:1", "command": ["x"]})
+    assert shown(own, seen())[0].state == "Starting"
+    what, findings = shown(own, seen(run=Run(started=True)))
+    assert (what.state, findings["Running"].reason) == ("Running", "Started")
+    assert shown(job(), seen(run=Run(started=True)))[0].state == "Starting"  # of ours, a step is the proof
+
+
 def test_all_steps_done_is_succeeded() -> None:
     done = Progress(State.FINISHED, step=100, steps=100, loss=2.0)
     what, findings = shown(job(), seen(done, run=Run(completed=True)))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from homespun.api.training import TrainingJobSpec, TrainingJobStatus
-from operators.training.plan import Object, Observed, Run
+from operators.training.plan import Ended, Object, Observed, Run
 from workloads.training.config import Checkpoint, Progress, State
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -27,8 +27,8 @@ def told(step: int, loss: float = 3.0, **more: Any) -> Progress:
     return Progress(State.TRAINING, step=step, steps=100, loss=loss, tokens_per_second=900.4, **more)
 
 
-def seen(*progress: Progress, run: Run | None = None) -> Observed:
-    return Observed(CLAIMS, run or Run(), progress)
+def seen(*progress: Progress, run: Run | None = None, ended: tuple[Ended, ...] = ()) -> Observed:
+    return Observed(CLAIMS, run or Run(), progress, ended)
 
 
 CHECKPOINT = Checkpoint(50, "sha256:ab")

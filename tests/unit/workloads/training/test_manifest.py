@@ -1,12 +1,20 @@
 """A folder that is not as it was written is no checkpoint, and what was found is told."""
 
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workloads.training import manifest
-from workloads.training.manifest import Damaged
+from workloads.training.config import Shape
+from workloads.training.manifest import Damaged, Provenance, difference
+
+SMALL = Shape(layers=2, heads=2, width=32, context=64, vocabulary=300)
+TRAINED = Provenance("ab" * 32, "gpt2", SMALL)
 
 
 @pytest.fixture
@@ -19,16 +27,40 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_found_whole(folder: Path) -> None:
-    written = manifest.write(folder, step=8, data="abc")
+    written = manifest.write(folder, 8, TRAINED)
     assert manifest.verify(folder) == written
-    assert (written.step, written.data) == (8, "abc")
+    assert (written.step, written.provenance) == (8, TRAINED)
+
+
+def test_a_manifest_from_before_models_were_noted_is_read_and_goes_with_each(folder: Path) -> None:
+    manifest.write(folder, 8, TRAINED)
+    said = json.loads((folder / manifest.NAME).read_text())
+    old = {name: value for name, value in said.items() if name not in ("family", "shape")}
+    (folder / manifest.NAME).write_text(json.dumps(old))
+    found = manifest.verify(folder).provenance
+    assert found == Provenance(TRAINED.data)
+    assert difference(found, TRAINED) == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"family": "bert"}, "model: expected that of the checkpoints, gpt2 of layers 2, .*, got bert of layers 2, "),
+        ({"shape": replace(SMALL, heads=4)}, "heads 2, width 32, .*, got gpt2 of layers 2, heads 4, width 32"),
+        ({"data": "cd" * 32}, r"data: expected .* \(sha256 abababababab…\), found others \(cdcdcdcdcdcd…\)"),
+    ],
+    ids=["family", "shape", "data"],
+)
+def test_what_a_run_can_not_go_on_from_is_told(other: dict[str, Any], told: str) -> None:
+    assert difference(TRAINED, TRAINED) == ""
+    assert re.search(told, difference(TRAINED, replace(TRAINED, **other)))
 
 
 def test_other_content_is_another_digest(folder: Path) -> None:
-    before = manifest.write(folder, step=8, data="abc")
+    before = manifest.write(folder, 8, TRAINED)
     (folder / manifest.NAME).unlink()
     (folder / "__0_0.distcp").write_bytes(b"other")
-    assert manifest.write(folder, step=8, data="abc").digest != before.digest
+    assert manifest.write(folder, 8, TRAINED).digest != before.digest
 
 
 def flip(folder: Path) -> None:
@@ -50,7 +82,7 @@ def flip(folder: Path) -> None:
     ids=["flipped byte", "truncated", "missing file", "no manifest", "cut manifest", "other manifest"],
 )
 def test_damage_is_told_with_its_place(folder: Path, damage: Callable[[Path], object], told: str) -> None:
-    manifest.write(folder, step=8, data="abc")
+    manifest.write(folder, 8, TRAINED)
     damage(folder)
     with pytest.raises(Damaged, match=told):
         manifest.verify(folder)

@@ -1,6 +1,8 @@
 """A folder of text becomes a file of tokens that says what it is, whole or not at all."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,28 @@ def test_equal_text_has_an_equal_digest(source: Path, tokenizer: Tokenizer, tmp_
     assert tokens.prepare(source, tokenizer, tmp_path / "second").sha256 == first.sha256
     (source / "b.txt").write_text("w1 w2 w4")
     assert tokens.prepare(source, tokenizer, tmp_path / "third").sha256 != first.sha256
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda folder: (folder / "text/b.txt").write_text("w1 w2 w3 w4"),
+        lambda folder: os.utime(folder / "text/b.txt", (1, 1)),  # as long as before
+        lambda folder: (folder / "text/b.txt").rename(folder / "text/c.txt"),
+        lambda folder: (folder / "text/c.txt").write_text("w1"),
+        lambda folder: (folder / "text/a.jsonl").unlink(),
+        lambda folder: (folder / "tokenizer.json").write_text("{ }"),
+    ],
+    ids=["longer", "as long", "renamed", "one more", "one less", "tokenizer"],
+)
+def test_an_edited_text_or_tokenizer_is_another(source: Path, tmp_path: Path, edit: Callable[[Path], object]) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (source / "notes.md").write_text("not read")
+    before = tokens.identity(source, tmp_path / "tokenizer.json")
+    (source / "notes.md").write_text("not read either")
+    assert tokens.identity(source, tmp_path) == before  # by its folder too
+    edit(tmp_path)
+    assert tokens.identity(source, tmp_path) != before
 
 
 def test_a_broken_line_is_told_with_its_place_and_leaves_nothing(
