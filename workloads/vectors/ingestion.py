@@ -8,6 +8,7 @@ ledger. Standard library only; how the formats may change: `workloads.edge.docum
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 from workloads.edge import document
@@ -17,8 +18,10 @@ from workloads.vectors.config import Field
 FORMAT_VERSION: Final = 1
 WRONG_SETTINGS: Final = 64
 """The job's exit code when another try can't help: settings or source are wrong (EX_USAGE of sysexits.h)."""
+MAX_REPORT: Final = 4096
+"""Bytes of a rendered report."""
 MAX_MESSAGE: Final = 1000
-"""Characters of a report's message."""
+"""Characters of a report's message, and fewer where they take more room than there is."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,10 @@ def parse(text: str) -> Ingestion:
 
 
 def render_report(report: Report) -> str:
-    """The document, short enough for a termination message."""
-    fields: dict[str, Any] = {**asdict(report), "message": report.message[:MAX_MESSAGE]}
+    """The document. A message that is too long for a termination message is cut."""
+    fields: dict[str, Any] = asdict(report)
+    room = MAX_REPORT - len(document.render({**fields, "message": ""}, FORMAT_VERSION))
+    fields["message"] = _cut(report.message[:MAX_MESSAGE], room)
     return document.render(fields, FORMAT_VERSION)
 
 
@@ -104,3 +109,9 @@ def parse_report(text: str) -> Report:
         return Report(**known(Report, document.read(text, FORMAT_VERSION)))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"not a report: {type(error).__name__}: {error}") from error
+
+
+def _cut(text: str, room: int) -> str:
+    """The beginning of a text that takes at most `room` bytes in JSON, where a character may take twelve."""
+    ends = accumulate(len(json.dumps(character)) - 2 for character in text)
+    return text[: sum(end <= room for end in ends)]
