@@ -79,15 +79,13 @@ def _alone(state: Path) -> Iterator[None]:
 
 
 def _fill(ingestion: Ingestion, source: Source, state: Path, master: str) -> Report:
-    revision, held = _meet_services(ingestion)
+    with services.client() as http:
+        collection = services.Collection(ingestion, http)
+        revision = _revision(ingestion, collection.dimension(), services.Embedder(ingestion, http))
+        known, lost = _recount(state, collection)
     digest = source.digest(ingestion.digest, revision)
-    ledger = Ledger(state)
-    known = ledger.count()
-    if not held:
-        ledger.forget()  # the collection was made anew
-    ledger.close()
     last = _last(state)
-    if held and known and last.source == digest:
+    if known and not lost and last.source == digest:
         return replace(last, upserted=0, unchanged=last.upserted + last.unchanged, engine="none", seconds={})
     small = known > 0 and source.size <= SMALL_BYTES
     quarantine.begin(state)
@@ -100,17 +98,31 @@ def _fill(ingestion: Ingestion, source: Source, state: Path, master: str) -> Rep
     return report
 
 
-def _meet_services(ingestion: Ingestion) -> tuple[str, int]:
-    """The model's revision and the number of vectors in the namespace. Raises SettingsError if they don't fit."""
-    with services.client() as http:
-        dimension, held = services.Collection(ingestion, http).stats()
-        vectors, revision = services.Embedder(ingestion, http).embed(["hello"])
+def _revision(ingestion: Ingestion, dimension: int, embedder: services.Embedder) -> str:
+    """The model's. Raises SettingsError if its vectors don't fit into the collection."""
+    vectors, revision = embedder.embed(["hello"])
     if len(vectors[0]) != dimension:
         raise SettingsError(
             f"vectors.dimension: expected {len(vectors[0])}, what model {ingestion.model_id} gives, got {dimension};"
             " declare the collection with it"
         )
-    return revision, held
+    return revision
+
+
+def _recount(state: Path, collection: services.Collection) -> tuple[int, int]:
+    """How many vectors the ledger knew, and how many of them are in the collection no more: it forgets those.
+
+    The ids are asked for only where the numbers differ: as many as were noted are taken for those that were.
+    """
+    ledger = Ledger(state)
+    try:
+        known, held = ledger.count(), collection.count()
+        lost = ledger.keep(collection.ids() if held else ()) if known != held else 0
+    finally:
+        ledger.close()
+    if lost:
+        say("lost", vectors=lost)
+    return known, lost
 
 
 def _report(outcome: Outcome, stages: Stages, engine: str, digest: str) -> Report:

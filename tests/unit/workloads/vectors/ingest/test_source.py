@@ -74,7 +74,8 @@ def test_the_ledger_keeps_the_last_digest_of_each_id(tmp_path: Path) -> None:
     again = Ledger(tmp_path)
     assert again.digests(["a", "b", "c"]) == {"a": "1", "b": "2"}
     assert (again.count(), again.count(since=9e9)) == (2, 0)
-    again.forget()
-    assert ledger.count() == 0
+    assert again.keep(iter(["b", "foreign"])) == 1
+    assert ledger.digests(["a", "b", "foreign"]) == {"b": "2"}
+    assert (again.keep(()), again.keep(())) == (1, 0)
     again.close()
     ledger.close()
