@@ -112,7 +112,8 @@ class S3Credentials(Fields):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "self.accessKeyIdSecretRef != self.secretAccessKeySecretRef",
+                "self.accessKeyIdSecretRef.name != self.secretAccessKeySecretRef.name"
+                " || self.accessKeyIdSecretRef.key != self.secretAccessKeySecretRef.key",
                 "source.s3.credentials: expected two keys, got one twice; name each with `key`",
             ),
         )
