@@ -12,7 +12,10 @@ from tests.integration.ingest.test_ingest import fetch, stored
 from tests.integration.parts.bucket import ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3Server
 from tests.integration.parts.ingestion import Ingest
 from tests.integration.parts.vectors import Vectors
+from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from tests.waiting import until
+from workloads.vectors.ingest import bucket
+from workloads.vectors.ingest.services import Unavailable
 from workloads.vectors.ingestion import WRONG_SETTINGS
 
 Make = Callable[[str], Ingest]
@@ -97,6 +100,38 @@ def test_wrong_settings_end_it_for_good_and_say_what_is_wrong(
     report = replace(job, ingestion=ingestion, variables={**job.variables, **variables}).run(WRONG_SETTINGS)
     assert report.state == "Refused"
     assert told in report.message
+
+
+@pytest.fixture
+def many(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> bucket.Objects:
+    """More objects than one answer lists, as the job finds them."""
+    s3.make("many")
+    for number in range(1001):
+        s3.put("many", f"{number // 100}/{number}.jsonl", str(number))
+    for variable, value in KEYS.items():
+        monkeypatch.setenv(variable, value)
+    return bucket.find(replace(INGESTION, source="s3://many/**/*.jsonl", endpoint=s3.url))
+
+
+def test_a_long_list_is_read_to_its_end_and_what_was_changed_since_is_not_taken(
+    many: bucket.Objects, s3: S3Server, tmp_path: Path
+) -> None:
+    source = many.fetch(tmp_path)
+    assert list(source.names.values()) == sorted(f"{number // 100}/{number}.jsonl" for number in range(1001))
+    assert {file.parent for file in source.names} == {tmp_path}
+    assert sorted(int(line) for line, _ in source.lines()) == list(range(1001))
+    s3.put("many", "0/7.jsonl", "8")
+    with pytest.raises(Unavailable, match="was changed while it was fetched"):
+        many.fetch(tmp_path)
+    s3.remove("many", "0/7.jsonl")
+    with pytest.raises(Unavailable, match="was changed while it was fetched"):
+        many.fetch(tmp_path)
+
+
+def test_a_source_that_the_disk_can_not_hold_is_not_fetched(s3: S3Server, tmp_path: Path) -> None:
+    server = bucket.Bucket("large", "bucket large", s3.client, signed=True)
+    with pytest.raises(Unavailable, match=r"bucket large: expected 4\d+ bytes free .* make room there"):
+        bucket.Objects(server, (bucket.Object("a", 10**15, "", ""),)).fetch(tmp_path)
 
 
 def test_a_server_that_is_away_is_tried_again(job: Ingest) -> None:

@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """A gateway was away for longer than anybody waits, or became another; a later run may fare better."""
+    """A server was away for longer than anybody waits, or became another; a later run may fare better."""
 
 
 @dataclass(frozen=True)
