@@ -61,6 +61,7 @@ unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
 integration: tools environments ## on real parts, each started once; two groups of tests at a time
+	@python3 -m tools versitygw
 	$(DEV)/python -m tests.side_by_side $(TRAINING)/pytest
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back

@@ -1,7 +1,7 @@
 """`python3 -m tools [NAME ...]`: make sure that the commands (all, if none is named) and environments are there.
 
 python3 -m tools                       all commands of the table
-python3 -m tools etcd kubectl          these
+python3 -m tools etcd versitygw        these; what only the tests run is obtained only if it is named
 python3 -m tools --missing-packages    the Debian packages that are missing, those for the tests among them
 python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
 """
@@ -10,23 +10,26 @@ import argparse
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools import screen
 from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, downloads_allowed, obtain
-from tools.table import BUILD_PACKAGES, PACKAGES, TEST_PACKAGES, TOOLS
+from tools.table import BUILD_PACKAGES, PACKAGES, TEST_PACKAGES, TEST_TOOLS, TOOLS, Tool, named
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="commands of the table; all, if none is named")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="commands of the table; if none is named, all but the tests' own"
+    )
     parser.add_argument("--missing-packages", action="store_true", help="print the Debian packages that are missing")
     parser.add_argument("--environment", metavar="EXTRA", help="a file of requirements/, without its .txt")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - {tool.name for tool in TOOLS}
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(tool.name for tool in TOOLS)}")
+    known = [tool.name for tool in (*TOOLS, *TEST_TOOLS)]
+    if unknown := sorted(set(arguments.names) - set(known)):
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
     if arguments.missing_packages:
         print(*missing_packages(TEST_PACKAGES))
         return 0
@@ -35,7 +38,7 @@ def main() -> int:
             print(environment(arguments.environment))
             return 0
         _require_packages()
-        _obtain(arguments.names or [tool.name for tool in TOOLS])
+        _obtain([named(name) for name in arguments.names] or TOOLS)
     except (ToolError, EnvironmentBuildError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -54,9 +57,9 @@ def _require_packages() -> None:
         raise ToolError(f"missing on this machine: {', '.join(missing)}. Run: apt-get install {' '.join(missing)}")
 
 
-def _obtain(names: list[str]) -> None:
-    for number, tool in enumerate((tool for tool in TOOLS if tool.name in names), start=1):
-        head = f"tools {number}/{len(names)} {tool.name} {tool.version}"
+def _obtain(tools: Sequence[Tool]) -> None:
+    for number, tool in enumerate(tools, start=1):
+        head = f"tools {number}/{len(tools)} {tool.name} {tool.version}"
         started = time.monotonic()
         path = obtain(tool, screen.Percent(head).show)
         screen.line("")

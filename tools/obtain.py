@@ -21,6 +21,7 @@ from tools.table import GoModule, Release, Tool
 GO_MODULES: Final = Path(__file__).parent / "go"
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_ARCHITECTURES: Final = {"amd64": "x64", "arm64": "arm64"}
+GORELEASER_ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "arm64"}
 
 Progress = Callable[[str, int], None]
 """Called with what is being done ('downloading', 'building') and how many percent of it are done."""
@@ -127,7 +128,12 @@ def download(release: Release, version: str, target: Path, progress: Progress) -
 
     Raises URLError or TimeoutError where the site can't be reached, ToolError where the sum is another.
     """
-    names = {"version": version, "arch": architecture(), "node_arch": NODE_ARCHITECTURES[architecture()]}
+    names = {
+        "version": version,
+        "arch": architecture(),
+        "node_arch": NODE_ARCHITECTURES[architecture()],
+        "goreleaser_arch": GORELEASER_ARCHITECTURES[architecture()],
+    }
     url, checksum_url = release.url.format(**names), release.checksum_url.format(**names)
     with urllib.request.urlopen(checksum_url, timeout=10) as answer:
         expected = checksum_of(answer.read().decode(), url.rsplit("/", 1)[1])

@@ -12,8 +12,8 @@ from typing import Final
 class Release:
     """An official download.
 
-    `url`, `checksum_url`, `member` and `beside` may hold {version}, {arch} (Go's names: amd64, arm64) and
-    {node_arch} (Node's names: x64, arm64).
+    `url`, `checksum_url`, `member` and `beside` may hold {version}, {arch} (Go's names: amd64, arm64),
+    {node_arch} (Node's names: x64, arm64) and {goreleaser_arch} (as many projects write them: x86_64, arm64).
     """
 
     url: str
@@ -204,10 +204,25 @@ JOBSET: Final = Tool(
 )
 """Built only where its image can't be pulled."""
 
+TEST_TOOLS: Final[tuple[Tool, ...]] = (
+    Tool(  # an S3 server over a folder
+        name="versitygw",
+        version="1.8.0",
+        version_arguments=("--version",),
+        release=Release(
+            url="https://github.com/versity/versitygw/releases/download/v{version}/versitygw_v{version}_Linux_{goreleaser_arch}.tar.gz",
+            checksum_url="https://github.com/versity/versitygw/releases/download/v{version}/checksums.txt",
+            member="versitygw_v{version}_Linux_{goreleaser_arch}/versitygw",
+        ),
+        module=GoModule("versitygw", "github.com/versity/versitygw/cmd/versitygw", ldflags="-X main.Version={version}"),
+    ),
+)
+"""What only the tests run: `make up` obtains none of them."""
+
 
 def named(name: str) -> Tool:
     """The tool of that name. Raises StopIteration for one that is not in the table."""
-    return next(tool for tool in TOOLS if tool.name == name)
+    return next(tool for tool in (*TOOLS, *TEST_TOOLS) if tool.name == name)
 
 
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).

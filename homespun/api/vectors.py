@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from homespun.api.fields import Access, Condition, Fields, conditions, rules
+from homespun.api.fields import Access, Condition, Fields, SecretKey, conditions, rules
 
 KIND: Final = "VectorCollection"
 PLURAL: Final = "vectorcollections"
@@ -106,11 +106,54 @@ class Embedding(Fields):
     """Fields of a record whose texts are embedded, joined in this order."""
 
 
+class S3Credentials(Fields):
+    """The key that a bucket is listed and read with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.accessKeyIdSecretRef.name != self.secretAccessKeySecretRef.name"
+                " || self.accessKeyIdSecretRef.key != self.secretAccessKeySecretRef.key",
+                "source.s3.credentials: expected two keys, got one twice; name each with `key`",
+            ),
+        )
+    )
+
+    access_key_id_secret_ref: SecretKey
+    """Where its id stands."""
+    secret_access_key_secret_ref: SecretKey
+    """Where the key itself stands."""
+
+
+class S3(Fields):
+    """How a bucket is reached."""
+
+    endpoint: str = Field(default="", max_length=256, pattern=r"^(https?://[\w.-]+(:[0-9]{1,5})?)?$")
+    """http://host:port, as pods reach it, of a server that speaks S3 (MinIO, Garage, …); empty: Amazon's own."""
+    region: str = Field(default="us-east-1", min_length=1, max_length=64, pattern=r"^[\w-]+$")
+    """The bucket's; a server at home has its own word for it, or takes any."""
+    credentials: S3Credentials | None = None
+    """None: the bucket is read as anybody."""
+
+
 class Source(Fields):
     """Where records come from."""
 
-    uri: str = Field(max_length=512, pattern=r"^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[\w.*?-]+)+$")
-    """`pvc://<claim>/<folder>/*.jsonl` in a claim of this namespace; `make data` copies a folder into `data`."""
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!has(self.s3) || self.uri.startsWith('s3://')", "source.s3: only an s3:// source is reached by it"),
+        )
+    )
+
+    uri: str = Field(
+        max_length=512,
+        pattern=r"^(pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[\w.*?-]+)+"
+        r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\x00-\x1f\x7f]+)+)$",
+    )
+    """`pvc://<claim>/<folder>/*.jsonl` in a claim of this namespace (`make data` copies a folder into `data`), or
+    `s3://<bucket>/<folder>/*.jsonl`. `*` and `?` end at a slash, `**` does not."""
+    s3: S3 | None = None
+    """Of an s3:// source: the server and the key. Ledger and quarantine are kept in the claim `data`."""
     format: Literal["jsonl"] = "jsonl"
     """jsonl: one JSON object a line."""
     id_field: str = Field(default="id", min_length=1, max_length=128)
@@ -182,7 +225,7 @@ class IngestionStatus(Fields):
     duplicates: int = 0
     """Records that another one stands for."""
     quarantined: int = 0
-    """Records that can't be taken; quarantine.jsonl beside the source has each with its reason."""
+    """Records that can't be taken; .ingest/<collection>/quarantine.jsonl in the claim has each with its reason."""
     upserted: int = 0
     """Vectors that were written."""
     unchanged: int = 0

@@ -54,7 +54,7 @@ class Reconciler:
             await apply.replace(self.client, namespace, KIND, CHILDREN, nothing, ())
             return STEADY
         probe_token = await reading.probe_token(self.client, namespace, manifests.PROBE_SECRET)
-        refs = [ref for item in items for ref in plan.secret_keys(item.spec)]
+        refs = [ref for one in items for ref in (*plan.secret_keys(one.spec), *ingestion.secret_keys(one.spec))]
         secrets = await reading.declared_secrets(self.client, namespace, refs)
         observed = plan.Observed(objects=items, secrets=secrets)
         config = plan.config_of(observed, probe_token)
@@ -75,11 +75,12 @@ class Reconciler:
         filled = [item for item in items if item.spec.ingestion]
         models = await self._models(namespace) if filled else {}
         claims = frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str]()
+        present = frozenset(ref for ref, value in secrets.items() if value)
         own: list[children.Manifest] = []
         soon = plan.progressing(observed, config)
         for item in items:
             may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
-            source = ingestion.Observed(models, claims, may_begin)
+            source = ingestion.Observed(models, claims, may_begin, present)
             if item.spec.ingestion:
                 source = replace(source, run=await self._run(namespace, item))
                 own += await self._fill(namespace, item, source)

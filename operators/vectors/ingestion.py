@@ -7,14 +7,24 @@ from typing import Any, Final
 
 from homespun.api.fields import SecretKey
 from homespun.api.inference import InferenceModelSpec
-from homespun.api.vectors import IngestionStatus
+from homespun.api.vectors import IngestionStatus, VectorCollectionSpec
 from operators import children, pods
 from operators.children import Manifest
 from operators.conditions import Finding
-from operators.vectors.plan import Object
+from operators.vectors.plan import Object, not_found
 from workloads.vectors.config import Field
-from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, render
+from workloads.vectors.ingestion import (
+    ACCESS_KEY_ID,
+    S3,
+    SECRET_ACCESS_KEY,
+    WRONG_SETTINGS,
+    Ingestion,
+    Report,
+    render,
+)
 
+STATE_CLAIM: Final = "data"
+"""Where ledger and quarantine of a source are that is in no claim: the platform brings this one."""
 LABELS: Final = {"app.kubernetes.io/name": "ingest"}
 CONTAINER: Final = "ingest"
 DOCUMENT: Final = "ingestion.json"
@@ -50,6 +60,8 @@ class Observed:
     """The claims that there are."""
     answers: bool
     """Whether the collection answers."""
+    secrets: frozenset[tuple[str, str]] = frozenset()
+    """Those that exist of the keys that the source refers to, by (Secret, key)."""
     run: Run | None = None
     """None: there is no Job of this declaration."""
 
@@ -59,7 +71,7 @@ def document(item: Object, observed: Observed, gateways: Gateways) -> Ingestion 
     spec = item.spec
     if not spec.ingestion or not spec.embedding or _waiting(item, observed):
         return None
-    dedupe = spec.ingestion.dedupe
+    dedupe, s3 = spec.ingestion.dedupe, spec.ingestion.source.s3
     return Ingestion(
         collection=item.name,
         source=spec.ingestion.source.uri,
@@ -72,14 +84,24 @@ def document(item: Object, observed: Observed, gateways: Gateways) -> Ingestion 
         namespace=spec.ingestion.namespace,
         fields=tuple(Field(one.name, one.type) for one in spec.metadata.fields),
         near_duplicate_percent=dedupe.threshold_percent if dedupe.method == "minhash" else 0,
+        endpoint=s3.endpoint if s3 else "",
+        region=s3.region if s3 else "",
     )
 
 
 def job_name(item: Object) -> str:
     """The Job's name tells what it was declared for: another declaration is another Job."""
     parts = [item.spec.ingestion, item.spec.embedding, item.spec.metadata, item.spec.access]
-    declared = "\0".join(part.model_dump_json() for part in parts if part)
+    declared = "\0".join(part.model_dump_json(exclude_none=True) for part in parts if part)
     return f"{item.name}-ingest-{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+
+
+def secret_keys(spec: VectorCollectionSpec) -> tuple[SecretKey, ...]:
+    """The Secret keys that the source refers to."""
+    s3 = spec.ingestion.source.s3 if spec.ingestion else None
+    if not s3 or not s3.credentials:
+        return ()
+    return s3.credentials.access_key_id_secret_ref, s3.credentials.secret_access_key_secret_ref
 
 
 def names(item: Object) -> list[Manifest]:
@@ -109,7 +131,8 @@ def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, li
             Finding("Ingested", "False", "JobFailed", more)
         ]
     if run:
-        return shown.model_copy(update={"state": "Running"}), [Finding("Ingested", "False", "Running")]
+        reason, message = _without_keys(item, observed) or ("Running", "")  # its pod can't begin without them
+        return shown.model_copy(update={"state": "Running"}), [Finding("Ingested", "False", reason, message)]
     reason, message = waiting or ("Pending", "its Job is asked for")
     return shown.model_copy(update={"state": "Pending"}), [Finding("Ingested", "False", reason, message)]
 
@@ -126,13 +149,13 @@ def config_map(namespace: str, item: Object, ingestion: Ingestion) -> Manifest:
 
 
 def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifest:
-    """The Job: Spark in local mode, in one restricted pod beside the source's claim."""
+    """The Job: Spark in local mode, in one restricted pod beside the claim of source and state."""
     claim = _claim(item)
     container = {
         "name": CONTAINER,
         "image": image,
         "command": ["python", "-m", "workloads.vectors.ingest", f"--ingestion=/ingestion/{DOCUMENT}"],
-        "env": [pods.HOME, *_tokens(item, observed)],
+        "env": [pods.HOME, *_tokens(item, observed), *_keys(item)],
         "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "3Gi"}},
         "securityContext": pods.CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -173,14 +196,29 @@ def _waiting(item: Object, observed: Observed) -> tuple[str, str] | None:
         return "ModelNotFound", f"embedding.modelRef: expected an InferenceModel {model} in this namespace, found none"
     if claim not in observed.claims:
         return "ClaimNotFound", f"ingestion.source: expected the claim {claim} in this namespace, found none"
+    if lacking := _without_keys(item, observed):
+        return lacking
     if not observed.answers:
         return "NotReady", "it begins as soon as the collection is Ready"
     return None
 
 
+def _without_keys(item: Object, observed: Observed) -> tuple[str, str] | None:
+    """That a key of the source is not there: reason and message."""
+    missing = [ref for ref in secret_keys(item.spec) if (ref.name, ref.key) not in observed.secrets]
+    return not_found(missing) if missing else None
+
+
 def _claim(item: Object) -> str:
     assert item.spec.ingestion is not None
-    return pods.claim_of(item.spec.ingestion.source.uri)
+    uri = item.spec.ingestion.source.uri
+    return STATE_CLAIM if uri.startswith(S3) else pods.claim_of(uri)
+
+
+def _keys(item: Object) -> list[dict[str, Any]]:
+    """What the bucket is read with."""
+    variables = zip((ACCESS_KEY_ID, SECRET_ACCESS_KEY), secret_keys(item.spec), strict=False)  # none: as anybody
+    return [_from_secret(name, ref) for name, ref in variables]
 
 
 def _tokens(item: Object, observed: Observed) -> list[dict[str, Any]]:
@@ -189,7 +227,11 @@ def _tokens(item: Object, observed: Observed) -> list[dict[str, Any]]:
     model = observed.models[item.spec.embedding.model_ref]
     found: list[tuple[str, SecretKey]] = [("VECTORS_API_KEY", one.secret_ref) for one in item.spec.access.tokens[:1]]
     found += [("INFERENCE_TOKEN", one.secret_ref) for one in model.access.tokens[:1]]
-    return [{"name": name, "valueFrom": {"secretKeyRef": {"name": ref.name, "key": ref.key}}} for name, ref in found]
+    return [_from_secret(name, ref) for name, ref in found]
+
+
+def _from_secret(variable: str, ref: SecretKey) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": ref.name, "key": ref.key}}}
 
 
 def _counted(shown: IngestionStatus, report: Report) -> IngestionStatus:

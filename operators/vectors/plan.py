@@ -1,6 +1,6 @@
 """What ought to be, out of what is declared and what is observed. Pure: no I/O, no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from homespun.api.fields import SecretKey
@@ -79,7 +79,7 @@ def status(item: Object, observed: Observed, config: Config, url: str) -> tuple[
         last_failure=failure,
     )
     lacking = missing(item, observed)
-    accepted = _refused(lacking) if lacking else Finding("Accepted", "True", "Valid")
+    accepted = Finding("Accepted", "False", *not_found(lacking)) if lacking else Finding("Accepted", "True", "Valid")
     # One that nobody may ask does not answer, whatever is loaded.
     ready = (
         Finding("Ready", "False", accepted.reason, accepted.message)
@@ -131,14 +131,14 @@ def missing(item: Object, observed: Observed) -> list[SecretKey]:
     return [ref for ref in secret_keys(item.spec) if not observed.secrets.get((ref.name, ref.key))]
 
 
-def _refused(missing: list[SecretKey]) -> Finding:
+def not_found(missing: Sequence[SecretKey]) -> tuple[str, str]:
+    """What a condition says of keys that do not exist: reason and message."""
     names = ", ".join(f"key {ref.key} of Secret {ref.name}" for ref in missing)
-    return Finding(
-        "Accepted",
-        "False",
-        "SecretNotFound",
+    first = missing[0].name
+    values = " ".join(f"--from-literal={ref.key}=…" for ref in missing if ref.name == first)
+    return "SecretNotFound", (
         f"expected {names} in this namespace, found none; create it with"
-        f" `kubectl create secret generic {missing[0].name} --from-literal={missing[0].key}=…`",
+        f" `kubectl create secret generic {first} {values}`"
     )
 
 

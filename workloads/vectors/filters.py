@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from workloads.edge.errors import InvalidRequest
 from workloads.vectors import layout
+from workloads.vectors.layout import MAX_WHOLE
 
 MAX_DEPTH: Final = 8
 """Levels of $and and $or."""
@@ -32,11 +33,8 @@ MAX_VALUES: Final = 10_000
 """Values in all lists of a filter."""
 MAX_EXPRESSION: Final = 2**20
 """Bytes of an expression."""
-MAX_NUMBER: Final = 2**53
-"""Whole numbers are exact up to here: Pinecone's numbers are float64."""
 NOTHING: Final = f'{layout.PK} == ""'
 """Holds for no row: Milvus 2.3 knows no `false`, and no key is empty."""
-ALL: Final = f'{layout.PK} != ""'
 
 Value = str | float | bool
 """What a field is compared with; JSON's whole numbers come as int, which Python takes for float too."""
@@ -161,7 +159,7 @@ class Columns:
             case "stringList" if strings:
                 return f"array_contains_any({layout.column(field)}, {_list(map(literal, strings))})"
             case "int":
-                whole = [int(number) for number in numbers if number == int(number) and abs(number) <= MAX_NUMBER]
+                whole = [int(number) for number in numbers if number == int(number) and abs(number) <= MAX_WHOLE]
                 return _in(layout.column(field), map(str, whole))
             case "float":
                 return _in(layout.column(field), map(_float, numbers))
@@ -187,7 +185,7 @@ class Columns:
             case "int":
                 # On whole numbers > 2016.5 is > 2016, and >= 2016.5 is >= 2017.
                 down = operator in (Operator.GT, Operator.LTE)
-                bound = max(-MAX_NUMBER - 1, min(math.floor(number) if down else math.ceil(number), MAX_NUMBER + 1))
+                bound = max(-MAX_WHOLE - 1, min(math.floor(number) if down else math.ceil(number), MAX_WHOLE + 1))
                 return _join("and", [f"{layout.column(field)} {SIGNS[operator]} {bound}", self._exists(field)])
             case "float":
                 compared = f"{layout.column(field)} {SIGNS[operator]} {_float(number)}"
@@ -203,7 +201,7 @@ class Columns:
             case "string":
                 return f"{column} != {literal(layout.MISSING['string'])}"
             case "int":
-                return f"{column} >= {-MAX_NUMBER}"  # its 'not there' is a literal that Milvus can't read
+                return f"{column} >= {-MAX_WHOLE}"  # its 'not there' is a literal that Milvus can't read
             case "float":
                 return f"{column} > {layout.MISSING['float']!r}"
             case "bool":

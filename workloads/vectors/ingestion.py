@@ -8,6 +8,7 @@ ledger. Standard library only; how the formats may change: `workloads.edge.docum
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 from workloads.edge import document
@@ -17,8 +18,17 @@ from workloads.vectors.config import Field
 FORMAT_VERSION: Final = 1
 WRONG_SETTINGS: Final = 64
 """The job's exit code when another try can't help: settings or source are wrong (EX_USAGE of sysexits.h)."""
+S3: Final = "s3://"
+"""What the URI of a source in a bucket begins with."""
+ACCESS_KEY_ID: Final = "AWS_ACCESS_KEY_ID"
+SECRET_ACCESS_KEY: Final = "AWS_SECRET_ACCESS_KEY"
+"""The variables of the job's environment that a bucket's keys come by; neither: it is asked as anybody."""
+MAX_REPORT: Final = 4096
+"""Bytes of a rendered report."""
 MAX_MESSAGE: Final = 1000
-"""Characters of a report's message."""
+"""Characters of a report's message, and fewer where they take more room than there is."""
+ADDRESSES: Final = frozenset({"inference", "vectors", "state", "endpoint", "region"})
+"""Fields of an ingestion that don't decide what comes of it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class Ingestion:
 
     collection: str
     source: str
-    """`pvc://claim/folder/*.jsonl`: one JSON object a line."""
+    """`pvc://claim/folder/*.jsonl` or `s3://bucket/folder/*.jsonl`: one JSON object a line."""
     state: str
     """`pvc://claim/folder`, this collection's own: ledger, quarantine and last report."""
     id_field: str
@@ -44,11 +54,15 @@ class Ingestion:
     """The collection's declared metadata fields."""
     near_duplicate_percent: int = 0
     """A record goes if another with a smaller id shares this much of its shingles; 0: only if its text is the same."""
+    endpoint: str = ""
+    """http(s)://host:port of the server that has the bucket; '': Amazon's own."""
+    region: str = ""
+    """The bucket's."""
 
     @property
     def digest(self) -> str:
         """Identity of what decides the outcome: sha256 (hex) over all but addresses."""
-        content = {name: value for name, value in asdict(self).items() if name not in ("inference", "vectors", "state")}
+        content = {name: value for name, value in asdict(self).items() if name not in ADDRESSES}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -71,7 +85,7 @@ class Report:
     engine: str = ""
     """spark | python | none: nothing had changed."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """By stage: start, read, dedupe, deliver; embed and upsert are the parts of deliver, summed over its workers."""
+    """By stage: fetch, start, read, dedupe, deliver; embed and upsert are parts of deliver, summed over its workers."""
     source: str = ""
     """sha256 (hex) over the source's files, the settings and the model's revision that these counts are of."""
 
@@ -93,8 +107,10 @@ def parse(text: str) -> Ingestion:
 
 
 def render_report(report: Report) -> str:
-    """The document, short enough for a termination message."""
-    fields: dict[str, Any] = {**asdict(report), "message": report.message[:MAX_MESSAGE]}
+    """The document. A message that is too long for a termination message is cut."""
+    fields: dict[str, Any] = asdict(report)
+    room = MAX_REPORT - len(document.render({**fields, "message": ""}, FORMAT_VERSION))
+    fields["message"] = _cut(report.message[:MAX_MESSAGE], room)
     return document.render(fields, FORMAT_VERSION)
 
 
@@ -104,3 +120,9 @@ def parse_report(text: str) -> Report:
         return Report(**known(Report, document.read(text, FORMAT_VERSION)))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"not a report: {type(error).__name__}: {error}") from error
+
+
+def _cut(text: str, room: int) -> str:
+    """The beginning of a text that takes at most `room` bytes in JSON, where a character may take twelve."""
+    ends = accumulate(len(json.dumps(character)) - 2 for character in text)
+    return text[: sum(end <= room for end in ends)]

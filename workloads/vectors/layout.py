@@ -34,6 +34,10 @@ MAX_STRING: Final = 4096
 """Bytes of a declared string, and of one in a declared list."""
 MAX_LIST: Final = 256
 """Strings in a declared list."""
+MAX_METADATA: Final = 40 * 1024
+"""Bytes of a record's metadata as JSON (https://docs.pinecone.io/reference/api/database-limits)."""
+MAX_WHOLE: Final = 2**53
+"""Whole numbers are exact up to here: Pinecone's numbers are float64."""
 METRICS: Final = {"cosine": "COSINE", "dotproduct": "IP", "euclidean": "L2"}
 """Pinecone's names and Milvus's; the scores mean the same (L2 is the squared distance in both)."""
 MISSING: Final[dict[str, Any]] = {

@@ -25,6 +25,15 @@ COLLECTION: dict[str, Any] = {
 }
 
 
+S3_URI = "s3://library/papers/*.jsonl"
+
+
+def _from(source: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a collection that is filled from a source."""
+    embedding = {"modelRef": "minilm", "sourceFields": ["title"]}
+    return {"embedding": embedding, "ingestion": {"source": source}}
+
+
 def refusal(cluster: Cluster, good: dict[str, Any] = GOOD, **spec: Any) -> str:
     """What kubectl says of an object with these fields; '' if the API server would take it."""
     document = {**good, "spec": {**good["spec"], **spec}}
@@ -92,11 +101,38 @@ class TestAVectorCollection:
             ({"engine": {"address": "milvus"}}, "spec.engine.address"),
             ({"index": {"params": {"M": 1}}}, "spec.index.params.M"),
             ({"dimension": 3}, 'unknown field "spec.dimension"'),
+            (_from({"uri": "s3://library"}), "spec.ingestion.source.uri"),
+            (_from({"uri": "s3://library/a//b"}), "spec.ingestion.source.uri"),
+            (_from({"uri": "s3://library/a\nb"}), "spec.ingestion.source.uri"),
+            (_from({"uri": "http://library/a"}), "spec.ingestion.source.uri"),
+            (_from({"uri": "pvc://data/a", "s3": {}}), "source.s3: only an s3:// source is reached by it"),
+            (_from({"uri": S3_URI, "s3": {"endpoint": "nas:9000"}}), "spec.ingestion.source.s3.endpoint"),
+            (_from({"uri": S3_URI, "s3": {"endpoint": "http://me:secret@nas"}}), "spec.ingestion.source.s3.endpoint"),
+            (
+                _from({"uri": S3_URI, "s3": {"credentials": {"accessKeyIdSecretRef": {"name": "library"}}}}),
+                "credentials.secretAccessKeySecretRef: Required value",
+            ),
+            (
+                _from({"uri": S3_URI, "s3": {"credentials": {"accessKeyIdSecretRef": {"name": "library"},
+                                                             "secretAccessKeySecretRef": {"name": "library"}}}}),
+                "source.s3.credentials: expected two keys, got one twice",
+            ),
         ],
-        ids=lambda value: "" if isinstance(value, str) else str(value),
-    )
+        ids=lambda value: "" if isinstance(value, str) else str(value)[:120],
+    )  # fmt: skip
     def test_that_makes_no_sense_is_refused(self, cluster: Cluster, spec: dict[str, Any], told: str) -> None:
         assert told in refusal(cluster, COLLECTION, **spec)
+
+    def test_from_a_bucket_is_taken_whatever_its_keys_hold(self, cluster: Cluster) -> None:
+        keys = {
+            "accessKeyIdSecretRef": {"name": "library", "key": "id"},
+            "secretAccessKeySecretRef": {"name": "library", "key": "secret"},
+        }
+        s3 = {"endpoint": "http://nas.lan:9000", "region": "garage", "credentials": keys}
+        assert (
+            refusal(cluster, COLLECTION, **_from({"uri": "s3://my.library/two words/ä [1]/**/*.jsonl", "s3": s3})) == ""
+        )
+        assert refusal(cluster, COLLECTION, **_from({"uri": "s3://library/*.jsonl"})) == ""
 
     def test_whose_name_can_be_no_index_is_refused(self, cluster: Cluster) -> None:
         named = {**COLLECTION, "metadata": {"name": "my.papers"}}

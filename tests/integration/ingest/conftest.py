@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.inference.conftest import minilm_model
+from tests.integration.parts.bucket import S3Server
 from tests.integration.parts.ingestion import Ingest
 from tests.integration.parts.serving import Server, Serving
 from tests.integration.parts.vectors import Vectors
@@ -34,6 +35,14 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 @pytest.fixture(scope="package")
 def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vectors]:
     running = Vectors(tmp_path_factory.mktemp("keeper"), (PAPERS,))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="package")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    running = S3Server(tmp_path_factory.mktemp("s3"))
     running.start()
     yield running
     running.stop()

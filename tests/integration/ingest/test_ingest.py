@@ -129,6 +129,24 @@ def test_a_collection_that_was_made_anew_is_filled_again(first: Ingest, papers: 
     assert first.run().upserted == len(papers) + 1
 
 
+def test_vectors_that_somebody_deleted_come_back_though_the_source_is_the_same(
+    ingest: Make, papers: list[str], keeper: Vectors, embedder: Serving
+) -> None:
+    job = ingest("deleted")
+    job.write(*papers)
+    assert job.run().upserted == len(papers)
+    foreign = {"id": "not-ours", "values": [1.0] * 384}
+    assert keeper.post("/vectors/upsert", {"vectors": [foreign], "namespace": "deleted"}).status_code == 200
+    assert keeper.post("/vectors/delete", {"ids": ["p01", "p02"], "namespace": "deleted"}).status_code == 200
+    until("their end", lambda: stored(keeper, "deleted") == len(papers) - 1)
+    before = embedded(embedder)
+    report = job.run()
+    assert (report.engine, report.upserted, report.unchanged) == ("python", 2, len(papers) - 2)
+    assert embedded(embedder) - before == 3
+    until("them again", lambda: fetch(keeper, "deleted", "p01") is not None)
+    assert job.run().engine == "none"  # a vector of somebody else is looked past
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -97,3 +97,25 @@ def test_a_source_waits_for_its_model_and_gets_one_job(cluster: Cluster, vector_
     until("none", lambda: get(cluster, "jobs") == [])
     names = [one["metadata"]["name"] for one in get(cluster, "configmaps")]
     assert "vectors-ingest-filled" not in names
+
+
+def test_a_bucket_waits_for_its_key_which_only_the_jobs_environment_refers_to(
+    cluster: Cluster, vector_plane: VectorPlane
+) -> None:
+    keys = {name: {"name": "library", "key": name[:3]} for name in ("accessKeyIdSecretRef", "secretAccessKeySecretRef")}
+    source = {"uri": "s3://library/papers/*.jsonl", "s3": {"endpoint": "http://nas:9000", "credentials": keys}}
+    apply(cluster, inference_model("one"))
+    apply(cluster, vector_collection("lent", **{**SOURCE, "ingestion": {"source": source}}))
+    until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
+    told = condition(cluster, "lent", "Ingested", "vc")["message"]
+    assert "`kubectl create secret generic library --from-literal=acc=… --from-literal=sec=…`" in told
+    words = ["--from-literal=acc=the-librarian", "--from-literal=sec=nothing-may-show-it"]
+    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "library", *words)
+    until("the Job", lambda: len(get(cluster, "jobs")) == 1)
+    for kind in ("jobs", "pods", "configmaps", "vc", "events"):
+        shown = cluster.kubectl("-n", NAMESPACE, "get", kind, "-o", "yaml")
+        assert "the-librarian" not in shown
+        assert "nothing-may-show-it" not in shown
+    cluster.kubectl("-n", NAMESPACE, "delete", "secret", "library")
+    until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
+    assert len(get(cluster, "jobs")) == 1

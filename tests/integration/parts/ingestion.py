@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ class Ingest:
 
     folder: Path
     ingestion: Ingestion
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment: what comes from Secrets."""
 
     @property
     def claims(self) -> Path:
@@ -40,12 +43,13 @@ class Ingest:
     def start(self) -> Process:
         (self.folder / "ingestion.json").write_text(render(self.ingestion))
         kept = {name: os.environ[name] for name in ("PATH", "HOMESPUN_CACHE", "JAVA_HOME") if name in os.environ}
+        own = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.folder)}
         return Process(
             [environment("spark") / "bin/python", "-m", "workloads.vectors.ingest", "--claims", self.claims,
              "--ingestion", self.folder / "ingestion.json", "--report", self.folder / "termination-log",
              "--master", "local[2]"],
             self.folder / "ingest.log",
-            {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.folder)},
+            {**kept, **own, **self.variables},
         )  # fmt: skip
 
     def run(self, code: int = 0) -> Report:

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from tools.obtain import GO_MODULES
-from tools.table import JOBSET, TOOLS, Tool
+from tools.table import JOBSET, TEST_TOOLS, TOOLS, Tool
 
 
-@pytest.mark.parametrize("tool", [*TOOLS, JOBSET], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", [*TOOLS, *TEST_TOOLS, JOBSET], ids=lambda tool: tool.name)
 def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool) -> None:
     pins = (GO_MODULES / tool.module.folder / "go.mod").read_text()
     modules = dict(re.findall(r"^(?:require )?\s*(\S+) v(\S+?)(?: // indirect)?$", pins, re.MULTILINE))
@@ -18,13 +18,13 @@ def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool)
     assert modules[module] == tool.version
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", [*TOOLS, *TEST_TOOLS], ids=lambda tool: tool.name)
 def test_every_download_is_of_the_version_and_the_architecture(tool: Tool) -> None:
     assert tool.release is not None
     assert "{version}" in tool.release.url
-    assert "{arch}" in tool.release.url or "{node_arch}" in tool.release.url
+    assert re.search(r"\{(node_|goreleaser_)?arch\}", tool.release.url)
     assert tool.release.checksum_url.startswith("https://")
 
 
 def test_names_are_unique() -> None:
-    assert len({tool.name for tool in TOOLS}) == len(TOOLS)
+    assert len({tool.name for tool in (*TOOLS, *TEST_TOOLS)}) == len(TOOLS) + len(TEST_TOOLS)

@@ -12,10 +12,7 @@ import orjson
 from workloads.edge.errors import InvalidRequest
 from workloads.vectors import layout
 from workloads.vectors.config import Collection
-from workloads.vectors.filters import MAX_NUMBER
-
-MAX_METADATA: Final = 40 * 1024
-"""Bytes of a record's metadata as JSON (https://docs.pinecone.io/reference/api/database-limits)."""
+from workloads.vectors.layout import MAX_METADATA, MAX_WHOLE
 
 Floats = npt.NDArray[np.float32]
 
@@ -125,7 +122,7 @@ def _check_value(value: Any, where: str) -> None:
             return
         case bool():
             return
-        case int() if abs(value) <= MAX_NUMBER:
+        case int() if abs(value) <= MAX_WHOLE:
             return
         case float() if math.isfinite(value):
             return
@@ -142,7 +139,7 @@ def _fits(kind: str, value: Any) -> bool:
         case "string":
             return isinstance(value, str) and _short(value)
         case "int":
-            return number and value == int(value) and abs(value) <= MAX_NUMBER
+            return number and value == int(value) and abs(value) <= MAX_WHOLE
         case "float":
             return number and value != layout.MISSING["float"]
         case "bool":

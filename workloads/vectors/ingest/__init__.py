@@ -2,5 +2,6 @@
 
 source ─▶ records ─▶ duplicates ─▶ delivery ─▶ collection
           │ quarantine.jsonl       │ ledger.sqlite
+sources   source.py: files of a claim | bucket.py: objects of S3, fetched
 engines   spark.py | plain.py: the same functions, on partitions or in this process
 """

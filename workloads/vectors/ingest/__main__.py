@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from workloads.vectors.ingest.delivery import Job
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
 from workloads.vectors.ingest.services import Refused, Unavailable
-from workloads.vectors.ingest.source import SettingsError, Source, check_fields, find, folder_of
-from workloads.vectors.ingestion import WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
+from workloads.vectors.ingest.source import Listing, SettingsError, check_fields, digest, find, folder_of
+from workloads.vectors.ingestion import S3, WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
 
 REPORT_FILE: Final = "report.json"
 SMALL_BYTES: Final = 8 * 2**20
@@ -60,11 +61,18 @@ def _read(file: Path) -> Ingestion:
 
 
 def _ingest(ingestion: Ingestion, claims: Path, master: str) -> Report:
-    source = find(ingestion, claims)
-    check_fields(source, ingestion)
+    listing = _find(ingestion, claims)
     state = _state_folder(ingestion, claims)
     with _alone(state):
-        return _fill(ingestion, source, state, master)
+        return _fill(ingestion, listing, state, master)
+
+
+def _find(ingestion: Ingestion, claims: Path) -> Listing:
+    if not ingestion.source.startswith(S3):
+        return find(ingestion, claims)
+    from workloads.vectors.ingest import bucket  # noqa: PLC0415  # what it imports takes half a second
+
+    return bucket.find(ingestion)
 
 
 @contextmanager
@@ -78,42 +86,58 @@ def _alone(state: Path) -> Iterator[None]:
         yield
 
 
-def _fill(ingestion: Ingestion, source: Source, state: Path, master: str) -> Report:
-    revision, held = _meet_services(ingestion)
-    digest = source.digest(ingestion.digest, revision)
-    ledger = Ledger(state)
-    known = ledger.count()
-    if not held:
-        ledger.forget()  # the collection was made anew
-    ledger.close()
+def _fill(ingestion: Ingestion, listing: Listing, state: Path, master: str) -> Report:
+    with services.client() as http:
+        collection = services.Collection(ingestion, http)
+        revision = _revision(ingestion, collection.dimension(), services.Embedder(ingestion, http))
+        known, lost = _recount(state, collection)
+    identity = digest(listing, ingestion.digest, revision)
     last = _last(state)
-    if held and known and last.source == digest:
+    if known and not lost and last.source == identity:
         return replace(last, upserted=0, unchanged=last.upserted + last.unchanged, engine="none", seconds={})
-    small = known > 0 and source.size <= SMALL_BYTES
+    small = known > 0 and listing.size <= SMALL_BYTES
     quarantine.begin(state)
     stages, job = Stages(), Job(ingestion, state, revision)
-    outcome = plain.run(job, source, stages) if small else spark.run(job, source, stages, master)
-    report = _report(outcome, stages, "python" if small else "spark", digest)
+    with tempfile.TemporaryDirectory() as scratch:
+        with stages.stage("fetch", bytes=listing.size):
+            source = listing.fetch(Path(scratch))
+        check_fields(source, ingestion)
+        outcome = plain.run(job, source, stages) if small else spark.run(job, source, stages, master)
+    report = _report(outcome, stages, "python" if small else "spark", identity)
     if report.state == "Done":
         quarantine.finish(state)
         _keep(state, report)
     return report
 
 
-def _meet_services(ingestion: Ingestion) -> tuple[str, int]:
-    """The model's revision and the number of vectors in the namespace. Raises SettingsError if they don't fit."""
-    with services.client() as http:
-        dimension, held = services.Collection(ingestion, http).stats()
-        vectors, revision = services.Embedder(ingestion, http).embed(["hello"])
+def _revision(ingestion: Ingestion, dimension: int, embedder: services.Embedder) -> str:
+    """The model's. Raises SettingsError if its vectors don't fit into the collection."""
+    vectors, revision = embedder.embed(["hello"])
     if len(vectors[0]) != dimension:
         raise SettingsError(
             f"vectors.dimension: expected {len(vectors[0])}, what model {ingestion.model_id} gives, got {dimension};"
             " declare the collection with it"
         )
-    return revision, held
+    return revision
 
 
-def _report(outcome: Outcome, stages: Stages, engine: str, digest: str) -> Report:
+def _recount(state: Path, collection: services.Collection) -> tuple[int, int]:
+    """How many vectors the ledger knew, and how many of them are in the collection no more: it forgets those.
+
+    The ids are asked for only where the numbers differ: as many as were noted are taken for those that were.
+    """
+    ledger = Ledger(state)
+    try:
+        known, held = ledger.count(), collection.count()
+        lost = ledger.keep(collection.ids() if held else ()) if known != held else 0
+    finally:
+        ledger.close()
+    if lost:
+        say("lost", vectors=lost)
+    return known, lost
+
+
+def _report(outcome: Outcome, stages: Stages, engine: str, identity: str) -> Report:
     done = outcome.delivered
     seconds = stages.seconds | {"embed": round(done.embed_seconds, 2), "upsert": round(done.upsert_seconds, 2)}
     return Report(
@@ -126,7 +150,7 @@ def _report(outcome: Outcome, stages: Stages, engine: str, digest: str) -> Repor
         done.unchanged,
         engine,
         seconds,
-        "" if done.failure else digest,
+        "" if done.failure else identity,
     )
 
 

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workloads.vectors.ingestion import Ingestion
-from workloads.vectors.layout import MAX_ID, MAX_LIST, MAX_STRING
+from workloads.vectors.layout import MAX_ID, MAX_LIST, MAX_METADATA, MAX_STRING, MAX_WHOLE
 
-MAX_METADATA_BYTES: Final = 40 * 1024
-MAX_WHOLE: Final = 2**53
-"""Whole numbers are exact up to here: Pinecone's numbers are float64."""
 MAX_FLOAT: Final = 1.7e308
 """What is beyond it JSON may write, but a float64 can't hold."""
 SHOWN: Final = 2000
@@ -106,8 +103,8 @@ def _record(line: bytes, file: str, ingestion: Ingestion) -> Record:
         if name != ingestion.id_field and value is not None
     }
     size = len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode())
-    if size > MAX_METADATA_BYTES:
-        raise _Bad(f"expected at most {MAX_METADATA_BYTES} bytes of fields, got {size}")
+    if size > MAX_METADATA:
+        raise _Bad(f"expected at most {MAX_METADATA} bytes of fields, got {size}")
     texts = [_text(metadata.get(name), name) for name in ingestion.text_fields]
     return Record(identity, ". ".join(texts), metadata, file)
 

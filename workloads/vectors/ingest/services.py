@@ -6,7 +6,7 @@ Whoever is away for a while is waited for; what is refused for itself is told ap
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,6 +15,7 @@ import httpx2
 
 from workloads.vectors.ingest.source import SettingsError
 from workloads.vectors.ingestion import Ingestion
+from workloads.vectors.layout import DEFAULT_NAMESPACE
 
 INFERENCE_TOKEN: Final = "INFERENCE_TOKEN"
 API_KEY: Final = "VECTORS_API_KEY"
@@ -37,7 +38,7 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """A gateway was away for longer than anybody waits, or became another; a later run may fare better."""
+    """A server was away for longer than anybody waits, or became another; a later run may fare better."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,37 @@ class Collection:
         namespace = json.dumps(self.ingestion.namespace)
         self._post("vectors/upsert", f'{{"namespace": {namespace}, "vectors": [{", ".join(vectors)}]}}')
 
-    def stats(self) -> tuple[int, int]:
-        """Its dimension, and how many vectors are in the namespace. Raises Unavailable, SettingsError."""
-        found = self._post("describe_index_stats", {}).json()
-        held = found.get("namespaces", {})
-        names = [self.ingestion.namespace] if self.ingestion.namespace else ["", "__default__"]
-        return int(found["dimension"]), sum(int(held.get(name, {}).get("vectorCount", 0)) for name in names)
+    def dimension(self) -> int:
+        """Numbers in a vector. Raises Unavailable, SettingsError."""
+        return int(self._post("describe_index_stats", {}).json()["dimension"])
+
+    def count(self) -> int:
+        """Vectors in the namespace, with all that was acknowledged before. Raises Unavailable, SettingsError."""
+        name = quote(self.ingestion.namespace or DEFAULT_NAMESPACE, safe="")
+        answer = self._get(f"namespaces/{name}", {}, known=(200, 404))
+        return int(answer.json()["record_count"]) if answer.status_code == 200 else 0
+
+    def ids(self) -> Iterator[str]:
+        """Of all vectors in the namespace, page by page. Raises Unavailable, SettingsError."""
+        after: dict[str, str] = {}
+        while True:
+            page = self._get("vectors/list", {"namespace": self.ingestion.namespace, **after}).json()
+            yield from (vector["id"] for vector in page["vectors"])
+            if not (token := page.get("pagination", {}).get("next")):
+                return
+            after = {"paginationToken": token}
 
     def _post(self, route: str, body: Any) -> httpx2.Response:
-        url = f"{self.ingestion.vectors}/v/{quote(self.ingestion.collection)}/{route}"
-        return post(self.http, url, body, _token("api-key", API_KEY))
+        return post(self.http, self._url(route), body, _token("api-key", API_KEY))
+
+    def _get(self, route: str, parameters: dict[str, str], known: Sequence[int] = (200,)) -> httpx2.Response:
+        request = self.http.build_request(
+            "GET", self._url(route), params=parameters, headers=_token("api-key", API_KEY)
+        )
+        return send(self.http, request, known)
+
+    def _url(self, route: str) -> str:
+        return f"{self.ingestion.vectors}/v/{quote(self.ingestion.collection)}/{route}"
 
 
 @dataclass
@@ -107,17 +129,26 @@ def client() -> httpx2.Client:
 
 
 def post(http: httpx2.Client, url: str, body: Any, headers: dict[str, str]) -> httpx2.Response:
-    """The answer to a POST, tried again for as long as trying again may help."""
-    waiting = Waiting()
-    content = {"content": body.encode()} if isinstance(body, str) else {"json": body}
+    """The answer to a POST."""
+    content = body if isinstance(body, str) else json.dumps(body)
+    headers = {**headers, "content-type": "application/json"}
+    return send(http, http.build_request("POST", url, content=content.encode(), headers=headers))
+
+
+def send(http: httpx2.Client, request: httpx2.Request, known: Sequence[int] = (200,)) -> httpx2.Response:
+    """The answer of a `known` status, asked for again for as long as that may help.
+
+    Raises Refused, Unavailable, SettingsError.
+    """
+    waiting, url = Waiting(), request.url.copy_with(query=None)
     while True:
         answer, said = None, ""
         try:
-            answer = http.post(url, headers={**headers, "content-type": "application/json"}, **content)
+            answer = http.send(request)
         except httpx2.TransportError as error:
             said = f"no answer ({type(error).__name__})"
         if answer is not None:
-            if answer.status_code == 200:
+            if answer.status_code in known:
                 return answer
             said = f"{answer.status_code} {_message(answer)}"
             if answer.status_code in (401, 403):

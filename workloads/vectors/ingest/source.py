@@ -1,11 +1,11 @@
-"""Where records come from: files on a mounted claim."""
+"""Where records come from: files, on a mounted claim or fetched from elsewhere (`bucket`)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from workloads.vectors.ingest.records import fields_of
 from workloads.vectors.ingestion import Ingestion
@@ -18,38 +18,57 @@ class SettingsError(Exception):
     """The settings or the source are wrong, another try can't help; the message says what is expected where."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """The files that an ingestion reads, in the order of their names."""
-
-    root: Path
-    """The claim's folder."""
-    files: tuple[Path, ...]
-
-    def name(self, file: Path) -> str:
-        """How a file is called in reports: its path on the claim."""
-        return str(file.relative_to(self.root))
+class Listing(Protocol):
+    """What there is, before it is read."""
 
     @property
     def size(self) -> int:
         """Bytes, of all files."""
-        return sum(file.stat().st_size for file in self.files)
 
-    def digest(self, *also: str) -> str:
-        """sha256 (hex) over names, sizes and content of all files, and what else decides the outcome."""
-        digest = hashlib.sha256("\0".join(also).encode())
-        for file in self.files:
+    def identities(self) -> Iterator[str]:
+        """What each file's name, size and content make it, in the order of their names."""
+
+    def fetch(self, scratch: Path) -> "Source":
+        """The files, within reach; what has to be brought here is put into the folder `scratch`."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files within reach. Those of a claim are so from the start."""
+
+    names: Mapping[Path, str]
+    """How each file is called in reports; in the order of these names."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, of all files."""
+        return sum(file.stat().st_size for file in self.names)
+
+    def identities(self) -> Iterator[str]:
+        """Name, size and sha256 (hex) of each file."""
+        for file, name in self.names.items():
             with file.open("rb") as content:
                 held = hashlib.file_digest(content, "sha256").hexdigest()
-            digest.update(f"\0{self.name(file)}\0{file.stat().st_size}\0{held}".encode())
-        return digest.hexdigest()
+            yield f"{name}\0{file.stat().st_size}\0{held}"
+
+    def fetch(self, scratch: Path) -> "Source":
+        """Itself."""
+        return self
 
     def lines(self) -> Iterator[tuple[bytes, str]]:
         """Each line with the name of its file."""
-        for file in self.files:
+        for file, name in self.names.items():
             with file.open("rb") as content:
                 for line in content:
-                    yield line, self.name(file)
+                    yield line, name
+
+
+def digest(listing: Listing, *also: str) -> str:
+    """sha256 (hex) over the identities of all files, and what else decides the outcome."""
+    found = hashlib.sha256("\0".join(also).encode())
+    for identity in listing.identities():
+        found.update(f"\0{identity}".encode())
+    return found.hexdigest()
 
 
 def folder_of(uri: str, claims: Path) -> tuple[Path, str]:
@@ -64,7 +83,7 @@ def folder_of(uri: str, claims: Path) -> tuple[Path, str]:
 
 
 def find(ingestion: Ingestion, claims: Path) -> Source:
-    """The files of its source; what lies in its state folder is none. Raises SettingsError."""
+    """The files of a `pvc://` source; what lies in its state folder is none. Raises SettingsError."""
     root, pattern = folder_of(ingestion.source, claims)
     holder, state = folder_of(ingestion.state, claims)
     own = holder / state
@@ -74,13 +93,13 @@ def find(ingestion: Ingestion, claims: Path) -> Source:
         raise SettingsError(
             f"{ingestion.source}: expected files, found none; the claim holds {', '.join(there) or 'nothing'}"
         )
-    return Source(root, tuple(found))
+    return Source({file: str(file.relative_to(root)) for file in found})
 
 
 def check_fields(source: Source, ingestion: Ingestion) -> None:
     """Raises SettingsError if a field that every record needs is in no line at the files' beginnings."""
     seen: set[str] = set()
-    for file in source.files:
+    for file in source.names:
         with file.open("rb") as content:
             seen.update(*map(fields_of, islice(content, LOOKED_AT)))
     needed = {"idField": [ingestion.id_field], "sourceFields": [*ingestion.text_fields]}

@@ -52,7 +52,7 @@ def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
 
     percent = job.ingestion.near_duplicate_percent
     with stages.stage("read"):
-        text = session.read.text([_pattern(file) for file in source.files], lineSep="\n")
+        text = session.read.text([_pattern(file) for file in source.names], lineSep="\n")
         lines = text.select(functions.col("value").cast("binary"), "_metadata.file_path").rdd
         checked = lines.mapPartitions(lambda rows: _check(rows, job, source)).persist(StorageLevel.DISK_ONLY)
         counted = checked.mapPartitions(lambda found: [_set_aside(found, job)]).collect()
@@ -79,7 +79,7 @@ def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
 
 def _check(rows: Iterable[Any], job: Job, source: Source) -> Iterator[Record | Quarantined]:
     for line, uri in rows:
-        file = source.name(Path(unquote(urlsplit(uri).path)))
+        file = source.names[Path(unquote(urlsplit(uri).path))]
         if (found := check(bytes(line), file, job.ingestion)) is not None:
             yield found
 

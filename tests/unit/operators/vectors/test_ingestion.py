@@ -29,6 +29,17 @@ def filled(**spec: Any) -> Object:
     return collection(**declared)
 
 
+KEYS = {
+    "accessKeyIdSecretRef": {"name": "bucket", "key": "id"},
+    "secretAccessKeySecretRef": {"name": "bucket", "key": "secret"},
+}
+
+
+def from_bucket(**s3: Any) -> Object:
+    source = {"uri": "s3://library/papers/*.jsonl", "s3": {"endpoint": "http://nas:9000", "region": "home", **s3}}
+    return filled(ingestion={"source": source})
+
+
 def finding(item: Object, observed: Observed) -> tuple[str, str, str]:
     _, (found,) = ingestion.status(item, observed)
     return found.status, found.reason, found.message
@@ -47,6 +58,39 @@ def test_it_waits_for_the_collection_the_model_and_the_claim_and_says_so() -> No
     assert finding(filled(), replace(SEEN, models={}))[1] == "ModelNotFound"
     assert finding(filled(), replace(SEEN, claims=frozenset()))[1] == "ClaimNotFound"
     assert ingestion.document(filled(), replace(SEEN, models={}), GATEWAYS) is None
+
+
+def test_a_bucket_is_named_with_its_server_and_the_state_is_in_the_platforms_claim() -> None:
+    told = ingestion.document(from_bucket(), SEEN, GATEWAYS)
+    assert told is not None
+    assert (told.source, told.endpoint, told.region) == ("s3://library/papers/*.jsonl", "http://nas:9000", "home")
+    assert told.state == "pvc://data/.ingest/papers"
+
+
+def test_a_key_that_is_not_there_is_named_before_the_job_and_while_it_waits_for_it() -> None:
+    item = from_bucket(credentials=KEYS)
+    half = replace(SEEN, secrets=frozenset({("bucket", "id")}))
+    assert ingestion.document(item, half, GATEWAYS) is None
+    for observed in (half, replace(half, run=Run())):
+        _, reason, message = finding(item, observed)
+        assert reason == "SecretNotFound"
+        assert "expected key secret of Secret bucket in this namespace, found none" in message
+        assert "`kubectl create secret generic bucket --from-literal=secret=…`" in message
+    assert "--from-literal=id=… --from-literal=secret=…" in finding(item, SEEN)[2]
+    assert ingestion.document(
+        item, replace(half, secrets=frozenset({("bucket", k) for k in ("id", "secret")})), GATEWAYS
+    )
+
+
+def test_a_buckets_keys_come_by_reference_and_nobodys_are_none() -> None:
+    def variables(item: Object) -> dict[str, Any]:
+        (container,) = ingestion.job("ml", item, SEEN, "local/ingest:1")["spec"]["template"]["spec"]["containers"]
+        return {entry["name"]: entry.get("valueFrom") for entry in container["env"]}
+
+    with_keys = variables(from_bucket(credentials=KEYS))
+    assert with_keys["AWS_ACCESS_KEY_ID"] == {"secretKeyRef": {"name": "bucket", "key": "id"}}
+    assert with_keys["AWS_SECRET_ACCESS_KEY"] == {"secretKeyRef": {"name": "bucket", "key": "secret"}}
+    assert not [name for name in variables(from_bucket()) if name.startswith("AWS")]
 
 
 def test_another_declaration_is_another_job() -> None:

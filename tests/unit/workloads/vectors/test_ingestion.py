@@ -7,7 +7,7 @@ import pytest
 
 from workloads.edge.document import ConfigError, NewerFormatError
 from workloads.vectors.config import Field
-from workloads.vectors.ingestion import Ingestion, Report, parse, parse_report, render, render_report
+from workloads.vectors.ingestion import MAX_MESSAGE, Ingestion, Report, parse, parse_report, render, render_report
 
 INGESTION = Ingestion(
     "papers",
@@ -42,9 +42,14 @@ def test_what_is_none_is_refused(text: str) -> None:
         parse(text)
 
 
-def test_a_report_fits_into_a_termination_message() -> None:
-    seconds = dict.fromkeys(("start", "read", "dedupe", "deliver", "embed", "upsert"), 12345.67)
-    assert len(render_report(replace(REPORT, message="u" * 10_000, seconds=seconds)).encode()) <= 4096
+@pytest.mark.parametrize("character", ["u", "ü", "語", "🦜", '"', "\x01"])
+def test_a_report_fits_into_a_termination_message(character: str) -> None:
+    seconds = dict.fromkeys(("start", "fetch", "read", "dedupe", "deliver", "embed", "upsert"), 12345.67)
+    rendered = render_report(replace(REPORT, message=character * 10_000, seconds=seconds))
+    assert len(rendered.encode()) <= 4096
+    message = parse_report(rendered).message
+    assert 200 < len(message) <= MAX_MESSAGE
+    assert set(message) == {character}
 
 
 def test_addresses_do_not_decide_the_outcome_but_the_rest_does() -> None:

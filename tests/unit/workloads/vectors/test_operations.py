@@ -47,6 +47,6 @@ def test_a_zero_vector_is_refused_by_cosine_alone() -> None:
 
 
 def test_metadata_has_a_size() -> None:
-    records.check_metadata({"k": "a" * (records.MAX_METADATA - 8)}, PAPERS, "metadata")
+    records.check_metadata({"k": "a" * (layout.MAX_METADATA - 8)}, PAPERS, "metadata")
     with pytest.raises(InvalidRequest, match="exceeds the limit of 40960 bytes"):
-        records.check_metadata({"k": "a" * (records.MAX_METADATA - 7)}, PAPERS, "metadata")
+        records.check_metadata({"k": "a" * (layout.MAX_METADATA - 7)}, PAPERS, "metadata")

@@ -1,8 +1,11 @@
 """Who is away is waited for; who refuses is not asked again."""
 
+from dataclasses import replace
+
 import httpx2
 import pytest
 
+from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import services
 from workloads.vectors.ingest.services import Refused, Unavailable, Waiting, post
 from workloads.vectors.ingest.source import SettingsError
@@ -57,6 +60,21 @@ def test_a_collection_may_be_unknown_for_a_while_but_not_for_ever(slept: list[fl
     assert post(answering(missing, httpx2.Response(200)), URL, {}, {}).status_code == 200
     with pytest.raises(SettingsError, match="no such index; apply the object"):
         post(answering(missing), URL, {}, {})
+
+
+def test_ids_come_page_by_page_and_a_namespace_that_is_not_there_holds_none() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/namespaces/my own"):
+            return httpx2.Response(404, json={"message": "namespace my own not found"})
+        assert request.url.params["namespace"] == "my own"
+        if request.url.params.get("paginationToken") == "b":
+            return httpx2.Response(200, json={"vectors": [{"id": "c"}]})
+        return httpx2.Response(200, json={"vectors": [{"id": "a"}, {"id": "b"}], "pagination": {"next": "b"}})
+
+    http = httpx2.Client(transport=httpx2.MockTransport(answer))
+    collection = services.Collection(replace(INGESTION, namespace="my own"), http)
+    assert list(collection.ids()) == ["a", "b", "c"]
+    assert collection.count() == 0
 
 
 def test_tokens_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

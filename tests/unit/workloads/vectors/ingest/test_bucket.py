@@ -1,0 +1,144 @@
+"""Which objects a source is, and what an S3 server's refusals mean."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.unit.workloads.vectors.test_ingestion import INGESTION
+from workloads.vectors.ingest import bucket
+from workloads.vectors.ingest.bucket import Object, failure, location, matcher, scope, shown
+from workloads.vectors.ingest.services import Unavailable
+from workloads.vectors.ingest.source import SettingsError
+
+KEYS = (
+    "a.jsonl",
+    "papers/a.jsonl",
+    "papers/b c.jsonl",
+    "papers/x/d.jsonl",
+    "papers/x/y/e.jsonl",
+    "papers/",
+    "papers/n",
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix", "deep", "found"),
+    [
+        ("*.jsonl", "", False, ["a.jsonl"]),
+        ("papers/*.jsonl", "papers/", False, ["papers/a.jsonl", "papers/b c.jsonl"]),
+        ("papers/?.jsonl", "papers/", False, ["papers/a.jsonl"]),
+        ("papers/a.jsonl", "papers/a.jsonl", False, ["papers/a.jsonl"]),
+        ("papers/*/*.jsonl", "papers/", True, ["papers/x/d.jsonl"]),
+        ("papers/x/**/*.jsonl", "papers/x/", True, ["papers/x/d.jsonl", "papers/x/y/e.jsonl"]),
+        ("pap**", "pap", True, [*KEYS[1:5], "papers/n"]),
+        ("papers/[ab].jsonl", "papers/[ab].jsonl", False, []),
+    ],
+)
+def test_a_pattern_reads_as_one_of_files_and_lists_no_more_than_it_has_to(
+    pattern: str, prefix: str, deep: bool, found: list[str]
+) -> None:
+    assert scope(pattern) == (prefix, deep)
+    wanted = matcher(pattern)
+    assert [key for key in KEYS if wanted.fullmatch(key)] == found
+
+
+def test_a_key_is_matched_as_it_is() -> None:
+    for key in ("p/\n.jsonl", "p/..jsonl", "p/ä [1] %2F.jsonl"):
+        assert matcher("p/*.jsonl").fullmatch(key)
+    assert not matcher("p/*.jsonl").fullmatch("p/../x.jsonl")
+    assert not matcher("a.jsonl").fullmatch("abjsonl")
+
+
+def test_a_uri_is_a_bucket_and_a_pattern() -> None:
+    assert location("s3://my.library/papers/*.jsonl") == ("my.library", "papers/*.jsonl")
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3://library", "s3://library/", "s3://../x", "s3://A/x", "s3://library/x/"])
+def test_a_uri_that_names_no_objects_is_refused(uri: str) -> None:
+    with pytest.raises(SettingsError, match=r"expected s3://bucket/folder/\*\.jsonl"):
+        location(uri)
+
+
+@pytest.fixture
+def listing(monkeypatch: pytest.MonkeyPatch) -> list[Object]:
+    """What the server lists."""
+    listed: list[Object] = []
+    server = SimpleNamespace(place="bucket library at http://home", list=lambda prefix, deep: iter(listed))
+    monkeypatch.setattr(bucket, "_bucket", lambda *asked: server)
+    return listed
+
+
+def find(**change: Any) -> list[str]:
+    found = bucket.find(replace(INGESTION, **{"source": "s3://library/papers/*.jsonl", **change}))
+    return [one.key for one in found.objects]
+
+
+def test_objects_come_by_key_and_a_folders_marker_is_none(listing: list[Object]) -> None:
+    listing += [Object(key, 1, "", "") for key in ("papers/b.jsonl", "papers/", "papers/a.jsonl", "papers/x.txt")]
+    assert find() == ["papers/a.jsonl", "papers/b.jsonl"]
+    assert find(source="s3://library/papers/**") == ["papers/a.jsonl", "papers/b.jsonl", "papers/x.txt"]
+
+
+def test_a_source_without_objects_is_told_what_is_there(listing: list[Object]) -> None:
+    with pytest.raises(SettingsError, match=r"found none; of what begins with 'papers/', bucket .* holds nothing"):
+        find()
+    listing.append(Object("papers/a.json", 1, "", ""))
+    with pytest.raises(SettingsError, match=r"holds 'papers/a\.json'"):
+        find()
+
+
+def test_a_list_that_does_not_end_is_refused(listing: list[Object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "MAX_LISTED", 3)
+    listing += [Object(f"papers/{number}.jsonl", 1, "", "") for number in range(3)]
+    assert len(find()) == 3
+    listing.append(listing[0])
+    with pytest.raises(SettingsError, match="expected at most 3 keys that begin with 'papers/', found more"):
+        find()
+
+
+def test_an_object_is_another_with_another_key_size_or_content() -> None:
+    one = Object("a", 1, '"x"', "2026-01-01")
+    assert one.identity == Object("a", 1, '"x"', "2026-02-02").identity
+    others = [
+        Object("b", 1, '"x"', "2026-01-01"),
+        Object("a", 2, '"x"', "2026-01-01"),
+        Object("a", 1, '"y"', "2026-01-01"),
+        Object("a", 1, "", "2026-01-01"),
+        Object("a", 1, "", "2026-02-02"),
+    ]
+    assert len({one.identity, *(other.identity for other in others)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "told"),
+    [
+        (403, "SignatureDoesNotMatch", SettingsError, "expected the key of source.s3.credentials to be let in"),
+        (403, "RequestTimeTooSkewed", SettingsError, "clock"),
+        (404, "NoSuchBucket", SettingsError, "expected a bucket, found none (404 NoSuchBucket); make it"),
+        (400, "AuthorizationHeaderMalformed", SettingsError, "source.s3.region"),
+        (405, "MethodNotAllowed", SettingsError, "found 405 MethodNotAllowed"),
+        (501, "NotImplemented", SettingsError, "found 501"),
+        (404, "NoSuchKey", Unavailable, "changed while it was fetched"),
+        (412, "PreconditionFailed", Unavailable, "changed while it was fetched"),
+        (503, "SlowDown", Unavailable, "bucket library: 503 SlowDown"),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_whether_another_try_may_help(
+    status: int, code: str, kind: type[Exception], told: str
+) -> None:
+    found = failure("bucket library", True, status, code)
+    assert type(found) is kind
+    assert told in str(found)
+
+
+def test_one_who_is_nobody_is_told_so_and_a_servers_words_stay_words() -> None:
+    found = str(failure("bucket library", False, 403, "Access\nDenied <script>"))
+    assert "as there are no source.s3.credentials" in found
+    assert "403 AccessDeniedscript" in found
+
+
+def test_a_key_in_a_message_ends_where_it_ends() -> None:
+    assert shown("a\nb") == r"'a\nb'"
+    assert len(shown("x" * 1000)) < 110

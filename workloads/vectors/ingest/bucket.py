@@ -1,0 +1,279 @@
+"""Where records come from: objects in a bucket, of any server that speaks S3.
+
+    listed ─▶ told from the last run's by key, size and ETag ─▶ fetched into the pod's scratch
+
+An object's key is whatever somebody called it. It is matched, shown and asked for as it is, and never becomes a path.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from botocore.parsers import ResponseParserError
+
+from workloads.vectors.ingest.services import Unavailable
+from workloads.vectors.ingest.source import SettingsError, Source
+from workloads.vectors.ingestion import ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY, Ingestion
+
+MAX_LISTED: Final = 100_000
+"""Keys of a bucket that are looked at: a hundred requests."""
+AT_ONCE: Final = 8
+"""Objects that are fetched at once."""
+BLOCK: Final = 2**20
+"""Bytes of an object that are held at a time."""
+ROOM: Final = 4
+"""Times a source's size that the scratch has to have free: its files, and what Spark lays down of them at each step."""
+SHOWN: Final = 8
+"""Names of a message."""
+CONNECT_SECONDS: Final = 10
+READ_SECONDS: Final = 60
+TRIES: Final = 5
+"""Of one request, with pauses of seconds; what lasts longer is for the Job's next try."""
+TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
+CHANGED: Final = frozenset({"NoSuchKey", "PreconditionFailed"})
+"""What is said of an object that is another one by now than the one that was listed."""
+ELSEWHERE: Final = frozenset(
+    {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+)
+"""What is said to a request that was signed for another region than the bucket's."""
+TLS: Final = {
+    "CERTIFICATE_VERIFY_FAILED": "expected a certificate of a publicly known authority, found another; get it one",
+    "WRONG_VERSION_NUMBER": "expected TLS, found a server without; give it a certificate",
+}
+"""What OpenSSL calls it, in our words: no other try can help."""
+
+_WILDCARDS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object, as the list has it."""
+
+    key: str
+    size: int
+    etag: str
+    """'' where the server has none: of a file that came to it otherwise than by S3."""
+    modified: str
+    """When, ISO 8601."""
+
+    @property
+    def identity(self) -> str:
+        """Changes with its name and content."""
+        return f"{self.key}\0{self.size}\0{self.etag or self.modified}"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket, as it is asked."""
+
+    name: str
+    place: str
+    """How messages call it."""
+    client: Any
+    signed: bool
+    """Whether it is asked with a key."""
+
+    def list(self, prefix: str, deep: bool) -> Iterator[Object]:
+        """What begins with a prefix; if not `deep`, what goes on after a further slash only as far as that slash.
+
+        Raises SettingsError, Unavailable.
+        """
+        within = {} if deep else {"Delimiter": "/"}
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, **within)
+        with _failures(self):
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    modified = entry["LastModified"].isoformat()
+                    yield Object(entry["Key"], int(entry["Size"]), entry.get("ETag", ""), modified)
+                for entry in page.get("CommonPrefixes", ()):
+                    yield Object(entry["Prefix"], 0, "", "")
+
+    def get(self, wanted: Object, file: Path) -> None:
+        """Bring an object, just as it was listed, into a file. Raises SettingsError, Unavailable."""
+        same = {"IfMatch": wanted.etag} if wanted.etag else {}
+        with _failures(self), file.open("wb") as target:
+            answer = self.client.get_object(Bucket=self.name, Key=wanted.key, **same)
+            for block in answer["Body"].iter_chunks(BLOCK):
+                target.write(block)
+        if (size := file.stat().st_size) != wanted.size:
+            raise Unavailable(f"{self.place}: expected {wanted.size} bytes of {shown(wanted.key)}, got {size}")
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A `source.Listing`: the objects of an ingestion, in the order of their keys."""
+
+    bucket: Bucket
+    objects: tuple[Object, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes, of all objects."""
+        return sum(one.size for one in self.objects)
+
+    def identities(self) -> Iterator[str]:
+        """Key, size and ETag of each object."""
+        return (one.identity for one in self.objects)
+
+    def fetch(self, scratch: Path) -> Source:
+        """All of them, under names of ours. Raises SettingsError, Unavailable."""
+        if (free := shutil.disk_usage(scratch).free) < (needed := ROOM * self.size):
+            raise Unavailable(
+                f"{self.bucket.place}: expected {needed} bytes free on the disk of this pod's node for objects of"
+                f" {self.size}, found {free}; make room there, or name fewer of them in source.uri"
+            )
+        files = {scratch / f"{number:06d}.jsonl": one for number, one in enumerate(self.objects)}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            fetched = [pool.submit(self.bucket.get, one, file) for file, one in files.items()]
+            try:
+                for one in fetched:
+                    one.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return Source({file: one.key for file, one in files.items()})
+
+
+def find(ingestion: Ingestion) -> Objects:
+    """The objects of an `s3://` source. Raises SettingsError, Unavailable."""
+    name, pattern = location(ingestion.source)
+    bucket = _bucket(name, ingestion)
+    prefix, deep = scope(pattern)
+    listed = list(islice(bucket.list(prefix, deep), MAX_LISTED + 1))
+    if len(listed) > MAX_LISTED:
+        raise SettingsError(
+            f"{ingestion.source}: expected at most {MAX_LISTED} keys that begin with {shown(prefix)}, found more;"
+            " name a longer beginning"
+        )
+    wanted = matcher(pattern)
+    found = sorted((one for one in listed if wanted.fullmatch(one.key)), key=lambda one: one.key)
+    if not found:
+        there = ", ".join(shown(one.key) for one in listed[:SHOWN])
+        raise SettingsError(
+            f"{ingestion.source}: expected objects, found none; of what begins with {shown(prefix)}, {bucket.place}"
+            f" holds {there or 'nothing'}"
+        )
+    return Objects(bucket, tuple(found))
+
+
+def location(uri: str) -> tuple[str, str]:
+    """The bucket, and the pattern of the keys in it. Raises SettingsError."""
+    bucket, _, pattern = uri.removeprefix(S3).partition("/")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) or not pattern or pattern.endswith("/"):
+        raise SettingsError(f"{uri}: expected s3://bucket/folder/*.jsonl")
+    return bucket, pattern
+
+
+def scope(pattern: str) -> tuple[str, bool]:
+    """What all keys of a pattern begin with, and whether some of them may go on after a further slash."""
+    prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    rest = pattern[len(prefix) :]
+    return prefix, "/" in rest or "**" in rest
+
+
+def matcher(pattern: str) -> re.Pattern[str]:
+    """What the keys of a pattern match: `*` and `?` end at a slash, `**` does not, all else stands for itself."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    written = "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
+    return re.compile(rf"{written}(?<!/)", re.DOTALL)  # what ends with a slash stands for a folder
+
+
+def shown(key: str) -> str:
+    """A key in a message, where nothing that it is made of can be taken for more of it."""
+    return repr(key if len(key) <= 100 else f"{key[:100]}…")
+
+
+def failure(place: str, signed: bool, status: int, code: str) -> SettingsError | Unavailable:
+    """What an S3 error means (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+    said = f"{status} {re.sub(r'[^A-Za-z0-9.]', '', code)[:60]}"
+    if status in TRANSIENT or code == "SlowDown":
+        return Unavailable(f"{place}: {said}")
+    if code in CHANGED:
+        return Unavailable(
+            f"{place}: an object was changed while it was fetched ({said}); the next try lists them anew"
+        )
+    if code == "NoSuchBucket":
+        return SettingsError(f"{place}: expected a bucket, found none ({said}); make it, or name another in source.uri")
+    if code == "RequestTimeTooSkewed":
+        return SettingsError(f"{place}: expected a clock like its own ({said}); set the node's clock, or the server's")
+    if code in ELSEWHERE:
+        return SettingsError(f"{place}: expected its own region ({said}); name that in source.s3.region")
+    if status in (401, 403):
+        who = "the key of source.s3.credentials" if signed else "anybody, as there are no source.s3.credentials,"
+        return SettingsError(
+            f"{place}: expected {who} to be let in, to list and to read, found {said}; mend the key in its Secret, or"
+            " what the server allows"
+        )
+    return SettingsError(
+        f"{place}: expected a bucket that can be listed and read, found {said}; see source.uri, and source.s3 for the"
+        " endpoint and the key"
+    )
+
+
+@contextmanager
+def _failures(bucket: Bucket) -> Iterator[None]:
+    """A call of the client. Its own words can hold a signed request, so none of them are handed on."""
+    try:
+        yield
+    except ClientError as error:
+        status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        raise failure(bucket.place, bucket.signed, status, str(error.response["Error"].get("Code", ""))) from None
+    except SSLError as error:
+        for reason, expected in TLS.items():
+            if reason in str(error):
+                raise SettingsError(
+                    f"{bucket.place}: {expected}, or an http:// address in source.s3.endpoint"
+                ) from None
+        raise Unavailable(f"{bucket.place}: TLS failed") from None
+    except (ResponseParserError, RecursionError):  # some web server's page, or one that redirects in a circle
+        raise SettingsError(
+            f"{bucket.place}: expected an S3 server, found another one; name its S3 port in source.s3.endpoint"
+        ) from None
+    except BotoCoreError as error:
+        raise Unavailable(
+            f"{bucket.place}: expected an answer, found none ({type(error).__name__}); see that the server runs and is"
+            " reached from a pod, or name another source.s3.endpoint"
+        ) from None
+
+
+def _bucket(name: str, ingestion: Ingestion) -> Bucket:
+    """The bucket, asked with what the environment has, and with nothing that the client would look for elsewhere."""
+    keys = [os.environ.get(variable, "").strip() for variable in (ACCESS_KEY_ID, SECRET_ACCESS_KEY)]
+    signed = any(keys)
+    if signed and not all(key.isascii() and key.isprintable() and key for key in keys):
+        raise SettingsError(
+            "source.s3.credentials: expected two texts of visible ASCII characters in the Secret, found something else;"
+            " write them into it anew"
+        )
+    config = Config(
+        signature_version=None if signed else UNSIGNED,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        max_pool_connections=AT_ONCE,
+        s3={"addressing_style": "path" if ingestion.endpoint else "auto"},  # a name at home has no subdomains
+    )
+    try:
+        client = botocore.session.Session().create_client(
+            "s3",
+            region_name=ingestion.region or "us-east-1",
+            endpoint_url=ingestion.endpoint or None,
+            aws_access_key_id=keys[0] or None,
+            aws_secret_access_key=keys[1] or None,
+            config=config,
+        )
+    except ValueError:
+        raise SettingsError(
+            f"source.s3.endpoint: expected http://host:port or https://host:port, got {ingestion.endpoint}"
+        ) from None
+    return Bucket(name, f"bucket {name} at {ingestion.endpoint or 'Amazon S3'}", client, signed)
