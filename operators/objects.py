@@ -1,5 +1,6 @@
 """Objects of our kinds as they are read."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +11,7 @@ from operators.children import Manifest
 
 S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T", bound=BaseModel)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,21 @@ def read(document: Any, spec: type[S], status: type[T]) -> Object[S, T]:
         spec=spec.model_validate(document["spec"]),
         status=status.model_validate(document.get("status") or {}),
     )
+
+
+async def one_by_one(items: Sequence[Object[S, T]], act: Callable[[Object[S, T]], Awaitable[R]]) -> list[R]:
+    """What comes of each. One that fails keeps no other from its turn; an ExceptionGroup tells of it at the end."""
+    done: list[R] = []
+    failed: dict[str, Exception] = {}
+    for item in items:
+        try:
+            done.append(await act(item))
+        except Exception as error:
+            failed[item.name] = error
+    if failed:
+        told = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise ExceptionGroup(told, list(failed.values()))
+    return done
 
 
 def owns(item: Object[Any, Any], metadata: Any) -> bool:

@@ -96,3 +96,18 @@ async def placements(http: HttpClient, gateway: str, token: str, parse: Callable
     except (HTTPError, ConfigError) as error:
         log.debug("gateway: %s", error)
     return None
+
+
+def waiting(pod: Any, who: str) -> str:
+    """Why a pod, `who` to people, does not start; '' if it does, or there is none."""
+    status = pod.status if pod else None
+    if status is None or status.phase != "Pending":
+        return ""
+    for container in status.containerStatuses or ():
+        reason = container.state.waiting if container.state else None
+        if reason and reason.reason != "ContainerCreating":
+            return f"{who}: {reason.reason}: {reason.message or ''}".strip(": ")
+    for condition in status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"{who} can't be placed: {condition.message}"
+    return ""

@@ -43,18 +43,22 @@ class Reconciler:
         items = await reading.items(self.client, TrainingJob, namespace, TrainingJobSpec, TrainingJobStatus)
         workers = await self._workers(namespace) if items else {}
         there = frozenset(await reading.claims(self.client, namespace)) if items else frozenset[str]()
-        soon = False
-        for item in items:
-            job_set = await reading.found(self.client, JobSet, namespace, item.name)
-            if job_set is not None and not objects.owns(item, job_set.metadata):
-                observed = plan.Observed(there, taken=True)
-            else:
-                observed = plan.Observed(there, *await self._run(namespace, job_set, workers.get(item.name, [])))
-            await self._apply(namespace, item, observed)
-            shown, findings = plan.status(item, observed, datetime.now(UTC))
-            await status.show(self.client, TrainingJob, namespace, item, shown, findings)
-            soon = soon or plan.progressing(shown.state)
-        return SOON if soon else STEADY
+        states = await objects.one_by_one(
+            items, lambda item: self._reconcile(namespace, item, there, workers.get(item.name, []))
+        )
+        return SOON if any(map(plan.progressing, states)) else STEADY
+
+    async def _reconcile(self, namespace: str, item: plan.Object, there: frozenset[str], workers: list[Any]) -> str:
+        """One job; its state."""
+        job_set = await reading.found(self.client, JobSet, namespace, item.name)
+        if job_set is not None and not objects.owns(item, job_set.metadata):
+            observed = plan.Observed(there, taken=True)
+        else:
+            observed = plan.Observed(there, *await self._run(namespace, job_set, workers))
+        await self._apply(namespace, item, observed)
+        shown, findings = plan.status(item, observed, datetime.now(UTC))
+        await status.show(self.client, TrainingJob, namespace, item, shown, findings)
+        return shown.state
 
     async def _apply(self, namespace: str, item: plan.Object, observed: plan.Observed) -> None:
         """Apply the children. A JobSet's workers can't be changed, only sent away and called back.
@@ -105,7 +109,7 @@ class Reconciler:
             suspended=bool(job_set["spec"].get("suspend")),
             completed="Completed" in conditions,
             failed=str(conditions["Failed"].get("message") or "its workers failed") if "Failed" in conditions else "",
-            waiting=_waiting(first),
+            waiting=reading.waiting(first, "worker 0"),
             started=bool(first and first.status and first.status.phase == "Running"),
             restarts=int((job_set.get("status") or {}).get("restarts", 0)),
         )
@@ -156,18 +160,3 @@ def _ended(pod: Any) -> plan.Ended | None:
         finished=finished,
         dismissed=bool(asked and finished and finished >= asked),
     )
-
-
-def _waiting(pod: Any) -> str:
-    """Why a pod does not start, '' if it does."""
-    status_ = pod.status if pod else None
-    if status_ is None or status_.phase != "Pending":
-        return ""
-    for container in status_.containerStatuses or ():
-        reason = container.state.waiting if container.state else None
-        if reason and reason.reason != "ContainerCreating":
-            return f"worker 0: {reason.reason}: {reason.message or ''}".strip(": ")
-    for condition in status_.conditions or ():
-        if condition.type == "PodScheduled" and condition.status == "False":
-            return f"worker 0 can't be placed: {condition.message}"
-    return ""

@@ -76,20 +76,25 @@ class Reconciler:
         models = await self._models(namespace) if filled else {}
         claims = frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str]()
         present = frozenset(ref for ref, value in secrets.items() if value)
-        own: list[children.Manifest] = []
-        soon = plan.progressing(observed, config)
-        for item in items:
+
+        async def reconcile(item: plan.Object) -> tuple[list[children.Manifest], bool]:
+            """One collection; which children of its source are to stay, and whether it may soon be further."""
+            own: list[children.Manifest] = []
             may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
             source = ingestion.Observed(models, claims, may_begin, present)
             if item.spec.ingestion:
                 source = replace(source, run=await self._run(namespace, item))
-                own += await self._fill(namespace, item, source)
-                soon = soon or ingestion.progressing(item, source)
+                own = await self._fill(namespace, item, source)
             shown, findings = plan.status(item, observed, config, self.url)
             filling, found = ingestion.status(item, source)
             shown = shown.model_copy(update={"ingestion": filling})
             await status.show(self.client, VectorCollection, namespace, item, shown, [*findings, *found])
+            return own, ingestion.progressing(item, source)
+
+        done = await objects.one_by_one(items, reconcile)
+        own = [child for children_, _ in done for child in children_]
         await apply.prune(self.client, namespace, KIND, CHILDREN, [*shared, *own])
+        soon = plan.progressing(observed, config) or any(progressing for _, progressing in done)
         return SOON if soon else STEADY
 
     async def _fill(self, namespace: str, item: plan.Object, source: ingestion.Observed) -> list[children.Manifest]:
@@ -113,27 +118,14 @@ class Reconciler:
             return None
         conditions = {one.type: one for one in (job.status and job.status.conditions) or () if one.status == "True"}
         failed = conditions.get("Failed")
+        labels: Any = {"batch.kubernetes.io/job-name": name}
+        pods = [pod async for pod in self.client.list(Pod, namespace=namespace, labels=labels)]
         return ingestion.Run(
             succeeded="Complete" in conditions,
             failed=(failed.message or failed.reason or "it failed") if failed else "",
-            report=await self._report(namespace, name),
+            report=_report(pods),
+            waiting=next((why for pod in pods if (why := reading.waiting(pod, "its pod"))), ""),
         )
-
-    async def _report(self, namespace: str, job: str) -> Report | None:
-        """What the Job's newest pod that has ended left as its last words."""
-        labels: Any = {"batch.kubernetes.io/job-name": job}
-        ended: list[tuple[str, str]] = []
-        async for pod in self.client.list(Pod, namespace=namespace, labels=labels):
-            for container in (pod.status and pod.status.containerStatuses) or ():
-                over = container.state.terminated if container.state else None
-                if over and over.message:
-                    ended.append((str(over.finishedAt), over.message))
-        for _, message in sorted(ended, reverse=True):
-            try:
-                return parse_report(message)
-            except ConfigError:
-                continue  # one that was killed leaves the end of its log
-        return None
 
     async def _models(self, namespace: str) -> dict[str, InferenceModelSpec]:
         found = self.client.list(InferenceModel, namespace=namespace)
@@ -142,3 +134,19 @@ class Reconciler:
             async for document in found
             if document.metadata
         }
+
+
+def _report(pods: list[Pod]) -> Report | None:
+    """What the newest pod that has ended left as its last words."""
+    ended: list[tuple[str, str]] = []
+    for pod in pods:
+        for container in (pod.status and pod.status.containerStatuses) or ():
+            over = container.state.terminated if container.state else None
+            if over and over.message:
+                ended.append((str(over.finishedAt), over.message))
+    for _, message in sorted(ended, reverse=True):
+        try:
+            return parse_report(message)
+        except ConfigError:
+            continue  # one that was killed leaves the end of its log
+    return None

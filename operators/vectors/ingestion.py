@@ -48,6 +48,8 @@ class Run:
     """Why it failed for good, '' if it has not."""
     report: Report | None = None
     """What its newest pod left."""
+    waiting: str = ""
+    """Why its pod does not start, '' if it does."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,11 @@ def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, li
             Finding("Ingested", "False", "JobFailed", more)
         ]
     if run:
-        reason, message = _without_keys(item, observed) or ("Running", "")  # its pod can't begin without them
-        return shown.model_copy(update={"state": "Running"}), [Finding("Ingested", "False", reason, message)]
+        # Its pod can't begin without keys, and would say so in words of its own.
+        held = _without_keys(item, observed) or (("Waiting", run.waiting) if run.waiting else None)
+        reason, message = held or ("Running", "")
+        state = "Pending" if held else "Running"
+        return shown.model_copy(update={"state": state}), [Finding("Ingested", "False", reason, message)]
     reason, message = waiting or ("Pending", "its Job is asked for")
     return shown.model_copy(update={"state": "Pending"}), [Finding("Ingested", "False", reason, message)]
 

@@ -190,7 +190,7 @@ def render(job: Job) -> str:
 
 def parse(text: str) -> Job:
     """The job in a document. Raises NewerFormatError or ConfigError."""
-    try:
+    with document.meaning("a training job"):
         found = document.read(text, FORMAT_VERSION)
         job = Job(
             **known(Job, found)
@@ -203,8 +203,6 @@ def parse(text: str) -> Job:
             }
         )
         _check(job)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a training job: {type(error).__name__}: {error}") from error
     return job
 
 
@@ -215,7 +213,7 @@ def render_progress(progress: Progress) -> str:
 
 def parse_progress(text: str) -> Progress:
     """The progress in a line. Raises NewerFormatError or ConfigError."""
-    try:
+    with document.meaning("a training job's progress"):
         found = document.read(text, FORMAT_VERSION)
         checkpoint = found.get("checkpoint")
         return Progress(
@@ -227,8 +225,6 @@ def parse_progress(text: str) -> Progress:
                 "strategy": Strategy(found.get("strategy", Strategy.AUTO)),
             }
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a training job's progress: {type(error).__name__}: {error}") from error
 
 
 def _check(job: Job) -> None:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from workloads.edge import document
-from workloads.edge.document import ConfigError, known
+from workloads.edge.document import known
 from workloads.vectors.config import Field
 
 FORMAT_VERSION: Final = 1
@@ -97,13 +97,11 @@ def render(ingestion: Ingestion) -> str:
 
 def parse(text: str) -> Ingestion:
     """The ingestion in a document. Raises NewerFormatError or ConfigError."""
-    try:
+    with document.meaning("an ingestion"):
         fields = known(Ingestion, document.read(text, FORMAT_VERSION))
         fields["fields"] = tuple(Field(**known(Field, entry)) for entry in fields.get("fields", ()))
         fields["text_fields"] = tuple(fields["text_fields"])
         return Ingestion(**fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not an ingestion: {type(error).__name__}: {error}") from error
 
 
 def render_report(report: Report) -> str:
@@ -116,10 +114,8 @@ def render_report(report: Report) -> str:
 
 def parse_report(text: str) -> Report:
     """The report in a document. Raises NewerFormatError or ConfigError."""
-    try:
+    with document.meaning("a report"):
         return Report(**known(Report, document.read(text, FORMAT_VERSION)))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"not a report: {type(error).__name__}: {error}") from error
 
 
 def _cut(text: str, room: int) -> str:

@@ -24,8 +24,8 @@ SCENE = re.compile(r"undisturbed|crashed-\d+")
 """What objects are called."""
 
 
-class CrashError(Exception):
-    """The operator ends here."""
+class CrashError(BaseException):
+    """The operator ends here: nothing of it goes on."""
 
 
 class Client(AsyncClient):

@@ -114,6 +114,14 @@ def test_a_failure_is_told_in_the_programs_words_with_how_to_run_it_again() -> N
     assert "kubectl delete job" in message
 
 
+def test_a_pod_that_can_not_start_is_no_run() -> None:
+    stuck = replace(SEEN, run=Run(waiting="its pod can't be placed: 0/1 nodes: Insufficient memory"))
+    assert finding(filled(), stuck) == ("False", "Waiting", "its pod can't be placed: 0/1 nodes: Insufficient memory")
+    shown, _ = ingestion.status(filled(), stuck)
+    assert shown is not None
+    assert shown.state == "Pending"
+
+
 def test_a_collection_without_a_source_says_nothing_of_one() -> None:
     assert ingestion.status(collection(), SEEN) == (None, [])
 
