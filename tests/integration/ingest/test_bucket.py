@@ -20,7 +20,7 @@ from workloads.vectors.ingestion import WRONG_SETTINGS
 
 Make = Callable[[str], Ingest]
 
-HOSTILE = "papers/..%2f..%2f..%2fescape [1] µ?*\n'\"<&>\\.jsonl"
+HOSTILE = "papers/..%2f..%2f..%2fescape [1]: µ?*\n'\"<&>\\.jsonl"
 KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": f"{SECRET_ACCESS_KEY}\n"}
 """As `kubectl create secret --from-file` reads a file that an editor has written."""
 
