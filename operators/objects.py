@@ -1,17 +1,22 @@
 """Objects of our kinds as they are read."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from homespun.api.fields import API_VERSION
 from operators.children import Manifest
+from operators.queue import STEADY
 
 S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T", bound=BaseModel)
-R = TypeVar("R")
+
+RETRY: Final = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,31 +33,37 @@ class Object(Generic[S, T]):
 
 
 def read(document: Any, spec: type[S], status: type[T]) -> Object[S, T]:
-    """One of lightkube's generic resources, typed."""
+    """One of lightkube's generic resources, typed. A status that can't be read counts as none: it is told anew."""
     metadata = document.metadata
+    try:
+        shown = status.model_validate(document.get("status") or {})
+    except ValidationError as error:
+        log.warning("%s: status can't be read: %s", metadata.name, error)
+        shown = status()
     return Object(
         name=metadata.name,
         uid=metadata.uid,
         generation=metadata.generation,
         created=str(metadata.creationTimestamp),
         spec=spec.model_validate(document["spec"]),
-        status=status.model_validate(document.get("status") or {}),
+        status=shown,
     )
 
 
-async def one_by_one(items: Sequence[Object[S, T]], act: Callable[[Object[S, T]], Awaitable[R]]) -> list[R]:
-    """What comes of each. One that fails keeps no other from its turn; an ExceptionGroup tells of it at the end."""
-    done: list[R] = []
-    failed: dict[str, Exception] = {}
+async def one_by_one(items: Sequence[Object[S, T]], act: Callable[[Object[S, T]], Awaitable[float]]) -> float:
+    """Act on each; after how many seconds the first of them wants to be looked at again.
+
+    One that fails keeps no other from its turn: it is told in the log, and looked at again in `RETRY` seconds.
+    """
+    again = [STEADY]
     for item in items:
         try:
-            done.append(await act(item))
+            again.append(await act(item))
         except Exception as error:
-            failed[item.name] = error
-    if failed:
-        told = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise ExceptionGroup(told, list(failed.values()))
-    return done
+            log.warning("%s failed, again in %.0f s: %s", item.name, RETRY, error)
+            log.debug("", exc_info=error)
+            again.append(RETRY)
+    return min(again)
 
 
 def owns(item: Object[Any, Any], metadata: Any) -> bool:

@@ -62,10 +62,14 @@ class Reconciler:
         observed = replace(observed, probes=self.probes)
         if plan.next_config(observed, probe_token) != config:
             return 0.0  # a revision passed its probe: switch to it before anything is said
-        for item in items:
-            shown, findings = plan.status(item, observed, config, self.url)
-            await status.show(self.client, InferenceModel, namespace, item, shown, findings)
-        return SOON if plan.progressing(observed, config) else STEADY
+        again = await objects.one_by_one(items, lambda item: self._show(namespace, item, observed, config))
+        return min(again, SOON) if plan.progressing(observed, config) else again
+
+    async def _show(self, namespace: str, item: plan.Object, observed: plan.Observed, config: Config) -> float:
+        """The status of one model."""
+        shown, findings = plan.status(item, observed, config, self.url)
+        await status.show(self.client, InferenceModel, namespace, item, shown, findings)
+        return STEADY
 
     async def _apply_children(self, namespace: str, observed: plan.Observed, config: Config, probe_token: str) -> None:
         there = await reading.claims(self.client, namespace)

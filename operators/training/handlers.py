@@ -43,13 +43,12 @@ class Reconciler:
         items = await reading.items(self.client, TrainingJob, namespace, TrainingJobSpec, TrainingJobStatus)
         workers = await self._workers(namespace) if items else {}
         there = frozenset(await reading.claims(self.client, namespace)) if items else frozenset[str]()
-        states = await objects.one_by_one(
+        return await objects.one_by_one(
             items, lambda item: self._reconcile(namespace, item, there, workers.get(item.name, []))
         )
-        return SOON if any(map(plan.progressing, states)) else STEADY
 
-    async def _reconcile(self, namespace: str, item: plan.Object, there: frozenset[str], workers: list[Any]) -> str:
-        """One job; its state."""
+    async def _reconcile(self, namespace: str, item: plan.Object, there: frozenset[str], workers: list[Any]) -> float:
+        """One job; after how many seconds to look at it again."""
         job_set = await reading.found(self.client, JobSet, namespace, item.name)
         if job_set is not None and not objects.owns(item, job_set.metadata):
             observed = plan.Observed(there, taken=True)
@@ -58,7 +57,7 @@ class Reconciler:
         await self._apply(namespace, item, observed)
         shown, findings = plan.status(item, observed, datetime.now(UTC))
         await status.show(self.client, TrainingJob, namespace, item, shown, findings)
-        return shown.state
+        return SOON if plan.progressing(shown.state) else STEADY
 
     async def _apply(self, namespace: str, item: plan.Object, observed: plan.Observed) -> None:
         """Apply the children. A JobSet's workers can't be changed, only sent away and called back.

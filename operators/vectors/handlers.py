@@ -73,32 +73,32 @@ class Reconciler:
         observed = replace(observed, probes=self.probes)
 
         filled = [item for item in items if item.spec.ingestion]
-        models = await self._models(namespace) if filled else {}
-        claims = frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str]()
-        present = frozenset(ref for ref, value in secrets.items() if value)
-
-        async def reconcile(item: plan.Object) -> tuple[list[children.Manifest], bool]:
-            """One collection; which children of its source are to stay, and whether it may soon be further."""
-            own: list[children.Manifest] = []
-            may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
-            source = ingestion.Observed(models, claims, may_begin, present)
-            if item.spec.ingestion:
-                source = replace(source, run=await self._run(namespace, item))
-                own = await self._fill(namespace, item, source)
-            shown, findings = plan.status(item, observed, config, self.url)
-            filling, found = ingestion.status(item, source)
-            shown = shown.model_copy(update={"ingestion": filling})
-            await status.show(self.client, VectorCollection, namespace, item, shown, [*findings, *found])
-            return own, ingestion.progressing(item, source)
-
-        done = await objects.one_by_one(items, reconcile)
-        own = [child for children_, _ in done for child in children_]
+        source = ingestion.Observed(
+            models=await self._models(namespace) if filled else {},
+            claims=frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str](),
+            secrets=frozenset(ref for ref, value in secrets.items() if value),
+        )
+        again = await objects.one_by_one(items, lambda item: self._reconcile(namespace, item, observed, config, source))
+        own = [child for item in filled for child in ingestion.names(item)]
         await apply.prune(self.client, namespace, KIND, CHILDREN, [*shared, *own])
-        soon = plan.progressing(observed, config) or any(progressing for _, progressing in done)
-        return SOON if soon else STEADY
+        return min(again, SOON) if plan.progressing(observed, config) else again
 
-    async def _fill(self, namespace: str, item: plan.Object, source: ingestion.Observed) -> list[children.Manifest]:
-        """Start what is to be started, and say which children of one collection's source are to stay.
+    async def _reconcile(
+        self, namespace: str, item: plan.Object, observed: plan.Observed, config: Config, source: ingestion.Observed
+    ) -> float:
+        """One collection and its source; after how many seconds to look at it again."""
+        if item.spec.ingestion:
+            may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
+            source = replace(source, answers=may_begin, run=await self._run(namespace, item))
+            await self._fill(namespace, item, source)
+        shown, findings = plan.status(item, observed, config, self.url)
+        filling, found = ingestion.status(item, source)
+        shown = shown.model_copy(update={"ingestion": filling})
+        await status.show(self.client, VectorCollection, namespace, item, shown, [*findings, *found])
+        return SOON if ingestion.progressing(item, source) else STEADY
+
+    async def _fill(self, namespace: str, item: plan.Object, source: ingestion.Observed) -> None:
+        """Start what is to be started.
 
         A Job that is there is left alone, whatever became of what it needs: it can't be changed, and waits by itself.
         """
@@ -108,7 +108,6 @@ class Reconciler:
             job = ingestion.job(namespace, item, source, self.images.ingest)
             owners = [objects.owner(item, KIND)]
             await apply.apply(self.client, [children.child(one, KIND, owners) for one in (document, job)])
-        return ingestion.names(item)
 
     async def _run(self, namespace: str, item: plan.Object) -> ingestion.Run | None:
         """The Job; one of an earlier object of this name is on its way out, and none."""

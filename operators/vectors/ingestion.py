@@ -60,7 +60,7 @@ class Observed:
     """The InferenceModels that there are, by name."""
     claims: frozenset[str]
     """The claims that there are."""
-    answers: bool
+    answers: bool = False
     """Whether the collection answers."""
     secrets: frozenset[tuple[str, str]] = frozenset()
     """Those that exist of the keys that the source refers to, by (Secret, key)."""

@@ -1,36 +1,47 @@
 """What an object's trouble costs the others."""
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
-from homespun.api.training import TrainingJobSpec, TrainingJobStatus
-from operators.objects import Object, one_by_one
+from homespun.api.vectors import VectorCollectionSpec, VectorCollectionStatus
+from operators import objects
+from operators.objects import RETRY, Object
+from operators.queue import STEADY
 
-Item = Object[TrainingJobSpec, TrainingJobStatus]
+Item = Object[VectorCollectionSpec, VectorCollectionStatus]
 
 
-def item(name: str) -> Item:
-    return Object(
-        name, f"uid-{name}", 1, "2026-01-01T00:00:00Z", TrainingJobSpec.model_construct(), TrainingJobStatus()
-    )
+class Document(dict[str, Any]):
+    """As lightkube gives a generic resource."""
+
+    metadata = SimpleNamespace(name="shelf", uid="1", generation=1, creationTimestamp="2026-01-01T00:00:00Z")
+
+
+def read(**status: Any) -> Item:
+    document = Document(spec={"vectors": {"dimension": 4}}, status=status)
+    return objects.read(document, VectorCollectionSpec, VectorCollectionStatus)
 
 
 async def test_an_object_that_fails_keeps_no_other_from_its_turn() -> None:
-    seen: list[str] = []
+    seen: list[int] = []
 
-    async def act(one: Item) -> str:
-        seen.append(one.name)
-        if one.name != "good":
-            raise ValueError(f"no {one.name}")
-        return one.name
+    async def act(item: Item) -> float:
+        seen.append(item.status.rows)
+        if item.status.rows == 2:
+            raise ValueError("no")
+        return STEADY
 
-    with pytest.raises(ExceptionGroup, match="bad: no bad; worse: no worse") as raised:
-        await one_by_one([item("bad"), item("good"), item("worse")], act)
-    assert seen == ["bad", "good", "worse"]
-    assert len(raised.value.exceptions) == 2
+    assert await objects.one_by_one([read(rows=1), read(rows=2), read(rows=3)], act) == RETRY
+    assert seen == [1, 2, 3]
 
 
-async def test_what_comes_of_each_is_in_their_order() -> None:
-    async def act(one: Item) -> str:
-        return one.name.upper()
+async def test_the_first_that_wants_to_be_looked_at_again_is_waited_for() -> None:
+    async def act(item: Item) -> float:
+        return float(item.status.rows)
 
-    assert await one_by_one([item("a"), item("b")], act) == ["A", "B"]
+    assert await objects.one_by_one([read(rows=3), read(rows=2)], act) == 2.0
+    assert await objects.one_by_one([], act) == STEADY
+
+
+def test_a_status_that_can_not_be_read_counts_as_none() -> None:
+    assert read(rows="many") == read()
