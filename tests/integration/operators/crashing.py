@@ -1,6 +1,7 @@
 """An operator that crashes at a write of its own, and what has to come of that whatever kind it is for.
 
-The crash points are the writes that an undisturbed run is seen to make.
+The crash points are the writes that an undisturbed run is seen to make: each child and each deletion once, a
+configuration for each of its contents, a status for each set of conditions.
 """
 
 import asyncio
@@ -109,7 +110,8 @@ class Operator:
         await self.run(undisturbed)
         assert self.done()
         assert undisturbed.writes
-        # After one write is before the next: between them the operator only reads.
+        # After one write is before the next of these: between them the operator reads, applies what is there already
+        # and probes (a collection's probe writes one vector, the same each time).
         points = [*((write, True) for write in undisturbed.writes), (undisturbed.writes[-1], False)]
         for number, (crash_at, before) in enumerate(points):
             where = f"{'before' if before else 'after'}: {crash_at}"

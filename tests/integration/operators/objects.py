@@ -1,4 +1,4 @@
-"""InferenceModels to apply, and what a test looks at afterwards."""
+"""Objects of all kinds to apply, and what a test looks at afterwards."""
 
 import json
 from typing import Any
