@@ -2,6 +2,7 @@
 
 `make bench-training`. Equal shapes (124M; BERT-base) and random weights, fp32, one thread, no dropout; both in turns,
 and the best of several rounds counts, since what else runs here can only slow one down. The ratio is ours over theirs.
+Ours decodes as `generate` does, with its weights arranged after they were loaded; theirs as it comes.
 """
 
 import copy
