@@ -131,9 +131,8 @@ def _recount(state: Path, collection: services.Collection) -> tuple[int, int]:
     """
     ledger = Ledger(state)
     try:
-        known, held = ledger.count(), collection.count()
-        lost = 0
-        if known != held:
+        known, lost = ledger.count(), 0
+        if known and known != (held := collection.count()):
             lost = ledger.keep(collection.ids() if held else (), lambda: _withdraw(state))
     finally:
         ledger.close()

@@ -117,6 +117,14 @@ def test_a_source_that_is_put_back_after_half_a_run_is_taken_in_again(gateways: 
     assert gateways.vectors == before
 
 
+def test_where_nothing_is_known_no_ids_are_asked_for(gateways: Gateways, claims: Path) -> None:
+    gateways.vectors |= {str(number): {} for number in range(5)}
+    assert run(claims).state == "Done"
+    assert "vectors/list" not in gateways.asked
+    assert run(claims).state == "Done"
+    assert "vectors/list" in gateways.asked
+
+
 def test_a_vector_of_somebody_else_is_looked_past(gateways: Gateways, claims: Path) -> None:
     assert run(claims).state == "Done"
     gateways.vectors["foreign"] = {}
