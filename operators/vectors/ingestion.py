@@ -133,8 +133,8 @@ def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, li
             Finding("Ingested", "False", "JobFailed", more)
         ]
     if run:
-        # Its pod can't begin without keys, and would say so in words of its own.
-        held = _without_keys(item, observed) or (("Waiting", run.waiting) if run.waiting else None)
+        # A pod that can't begin for want of a key says so in words of its own; one that has begun has its keys already.
+        held = (_without_keys(item, observed) or ("Waiting", run.waiting)) if run.waiting else None
         reason, message = held or ("Running", "")
         state = "Pending" if held else "Running"
         return shown.model_copy(update={"state": state}), [Finding("Ingested", "False", reason, message)]

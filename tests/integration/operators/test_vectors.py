@@ -45,6 +45,14 @@ def looks(cluster: Cluster) -> int:
     )
 
 
+def can_not_begin(cluster: Cluster, pod: str) -> None:
+    """As a kubelet would tell it that finds no Secret for a pod's environment; none runs here."""
+    wait = {"reason": "CreateContainerConfigError", "message": 'secret "library" not found'}
+    container = {"name": "ingest", "image": "x:1", "imageID": "", "ready": False, "restartCount": 0}
+    patch = json.dumps({"status": {"containerStatuses": [{**container, "state": {"waiting": wait}}]}})
+    cluster.kubectl("-n", NAMESPACE, "patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+
+
 def test_an_applied_collection_becomes_ready_and_answers(cluster: Cluster, vector_plane: VectorPlane) -> None:
     apply(cluster, vector_collection("shelf", metadata={"fields": [{"name": "year", "type": "int"}]}))
     until("Ready", lambda: ready(cluster, "shelf"))
@@ -116,6 +124,16 @@ def test_a_bucket_waits_for_its_key_which_only_the_jobs_environment_refers_to(
         shown = cluster.kubectl("-n", NAMESPACE, "get", kind, "-o", "yaml")
         assert "the-librarian" not in shown
         assert "nothing-may-show-it" not in shown
+
+    def reason() -> Any:
+        return condition(cluster, "lent", "Ingested", "vc").get("reason")
+
+    until("a run", lambda: reason() == "Running")
+    seen = looks(cluster)
     cluster.kubectl("-n", NAMESPACE, "delete", "secret", "library")
-    until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
+    until("a look or two", lambda: looks(cluster) > seen + 2)
+    assert (reason(), status(cluster, "vc", "lent")["ingestion"]["state"]) == ("Running", "Running")
+    until("its pod", lambda: len(get(cluster, "pods")) == 1)
+    can_not_begin(cluster, get(cluster, "pods")[0]["metadata"]["name"])
+    until("the reason", lambda: reason() == "SecretNotFound")
     assert len(get(cluster, "jobs")) == 1

@@ -71,7 +71,8 @@ def test_a_key_that_is_not_there_is_named_before_the_job_and_while_it_waits_for_
     item = from_bucket(credentials=KEYS)
     half = replace(SEEN, secrets=frozenset({("bucket", "id")}))
     assert ingestion.document(item, half, GATEWAYS) is None
-    for observed in (half, replace(half, run=Run())):
+    refused = "its pod: CreateContainerConfigError: couldn't find key secret in Secret ml/bucket"
+    for observed in (half, replace(half, run=Run(waiting=refused))):
         _, reason, message = finding(item, observed)
         assert reason == "SecretNotFound"
         assert "expected key secret of Secret bucket in this namespace, found none" in message
@@ -80,6 +81,12 @@ def test_a_key_that_is_not_there_is_named_before_the_job_and_while_it_waits_for_
     assert ingestion.document(
         item, replace(half, secrets=frozenset({("bucket", k) for k in ("id", "secret")})), GATEWAYS
     )
+
+
+def test_a_run_that_has_begun_has_its_keys_whatever_becomes_of_the_secret() -> None:
+    shown, (found,) = ingestion.status(from_bucket(credentials=KEYS), replace(SEEN, run=Run()))
+    assert shown is not None
+    assert (shown.state, found.reason) == ("Running", "Running")
 
 
 def test_a_buckets_keys_come_by_reference_and_nobodys_are_none() -> None:
