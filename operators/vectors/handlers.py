@@ -54,7 +54,7 @@ class Reconciler:
             await apply.replace(self.client, namespace, KIND, CHILDREN, nothing, ())
             return STEADY
         probe_token = await reading.probe_token(self.client, namespace, manifests.PROBE_SECRET)
-        refs = [ref for one in items for ref in (*plan.secret_keys(one.spec), *ingestion.secret_keys(one.spec))]
+        refs = [ref for one in items for ref in plan.secret_keys(one.spec)]
         secrets = await reading.declared_secrets(self.client, namespace, refs)
         observed = plan.Observed(objects=items, secrets=secrets)
         config = plan.config_of(observed, probe_token)
@@ -75,13 +75,14 @@ class Reconciler:
         filled = [item for item in items if item.spec.ingestion]
         models = await self._models(namespace) if filled else {}
         claims = frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str]()
-        present = frozenset(ref for ref, value in secrets.items() if value)
+        refs = [ref for one in filled for ref in ingestion.secret_keys(one.spec)]
+        keys = await reading.declared_keys(self.client, namespace, refs)
 
         async def reconcile(item: plan.Object) -> tuple[list[children.Manifest], bool]:
             """One collection; which children of its source are to stay, and whether it may soon be further."""
             own: list[children.Manifest] = []
             may_begin = plan.answers(item, observed, config) and not plan.missing(item, observed)
-            source = ingestion.Observed(models, claims, may_begin, present)
+            source = ingestion.Observed(models, claims, may_begin, keys)
             if item.spec.ingestion:
                 source = replace(source, run=await self._run(namespace, item))
                 own = await self._fill(namespace, item, source)

@@ -81,7 +81,11 @@ def test_looking_again_writes_nothing(cluster: Cluster, vector_plane: VectorPlan
 def test_a_key_of_a_secret_is_asked_for(cluster: Cluster, vector_plane: VectorPlane) -> None:
     apply(cluster, vector_collection("guarded", access={"tokens": [{"secretRef": {"name": "reader"}}]}))
     until("the reason", lambda: condition(cluster, "guarded", "Accepted", "vc").get("reason") == "SecretNotFound")
-    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "reader", "--from-literal=token=pc_mine")
+    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "reader", "--from-literal=key=no")
+    lacking = "add the key token to Secret reader"
+    until("what it lacks", lambda: lacking in condition(cluster, "guarded", "Accepted", "vc")["message"])
+    with_a_line = json.dumps({"stringData": {"token": "pc_mine\n"}})  # as of a file that an editor has written
+    cluster.kubectl("-n", NAMESPACE, "patch", "secret", "reader", "-p", with_a_line)
     until("Ready", lambda: ready(cluster, "guarded"))
     body = {"vector": [1, 0, 0, 0], "topK": 1}
     until("the key", lambda: vector_plane.post("guarded", "/query", body, "pc_mine").status_code == 200, 10)
@@ -116,7 +120,7 @@ def test_a_bucket_waits_for_its_key_which_only_the_jobs_environment_refers_to(
     apply(cluster, vector_collection("lent", **{**SOURCE, "ingestion": {"source": source}}))
     until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
     told = condition(cluster, "lent", "Ingested", "vc")["message"]
-    assert "`kubectl create secret generic library --from-literal=acc=… --from-literal=sec=…`" in told
+    assert "`kubectl create secret generic library --from-file=acc=FILE --from-file=sec=FILE`" in told
     words = ["--from-literal=acc=the-librarian", "--from-literal=sec=nothing-may-show-it"]
     cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "library", *words)
     until("the Job", lambda: len(get(cluster, "jobs")) == 1)

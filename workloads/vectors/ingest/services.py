@@ -163,7 +163,7 @@ def send(http: httpx2.Client, request: httpx2.Request, missing: str = "") -> htt
 
 
 def _token(header: str, variable: str, prefix: str = "") -> dict[str, str]:
-    token = os.environ.get(variable, "")
+    token = os.environ.get(variable, "").strip()  # a Secret made of a file ends with a line
     return {header: f"{prefix}{token}"} if token else {}
 
 

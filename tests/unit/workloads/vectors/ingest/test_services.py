@@ -89,5 +89,5 @@ def test_a_collection_that_is_unknown_is_no_empty_one(slept: list[float]) -> Non
 def test_tokens_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(services.API_KEY, raising=False)
     assert services._token("api-key", services.API_KEY) == {}
-    monkeypatch.setenv(services.API_KEY, "mine")
+    monkeypatch.setenv(services.API_KEY, "mine\n")  # as of a file that an editor has written
     assert services._token("api-key", services.API_KEY) == {"api-key": "mine"}
