@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
 
+from workloads.vectors.ingest.patterns import matcher, scope
 from workloads.vectors.ingest.services import Unavailable
 from workloads.vectors.ingest.source import SettingsError, Source
 from workloads.vectors.ingestion import ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY, Ingestion
@@ -52,8 +53,6 @@ TLS: Final = {
     "WRONG_VERSION_NUMBER": "expected TLS, found a server without; give it a certificate",
 }
 """What OpenSSL calls it, in our words: no other try can help."""
-
-_WILDCARDS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 @dataclass(frozen=True)
@@ -172,20 +171,6 @@ def location(uri: str) -> tuple[str, str]:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) or not pattern or pattern.endswith("/"):
         raise SettingsError(f"{uri}: expected s3://bucket/folder/*.jsonl")
     return bucket, pattern
-
-
-def scope(pattern: str) -> tuple[str, bool]:
-    """What all keys of a pattern begin with, and whether some of them may go on after a further slash."""
-    prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
-    rest = pattern[len(prefix) :]
-    return prefix, "/" in rest or "**" in rest
-
-
-def matcher(pattern: str) -> re.Pattern[str]:
-    """What the keys of a pattern match: `*` and `?` end at a slash, `**` does not, all else stands for itself."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    written = "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
-    return re.compile(rf"{written}(?<!/)", re.DOTALL)  # what ends with a slash stands for a folder
 
 
 def shown(key: str) -> str:

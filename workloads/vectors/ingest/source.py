@@ -1,12 +1,14 @@
 """Where records come from: files, on a mounted claim or fetched from elsewhere (`bucket`)."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from workloads.vectors.ingest.patterns import matcher, scope
 from workloads.vectors.ingest.records import fields_of
 from workloads.vectors.ingestion import Ingestion
 
@@ -87,13 +89,24 @@ def find(ingestion: Ingestion, claims: Path) -> Source:
     root, pattern = folder_of(ingestion.source, claims)
     holder, state = folder_of(ingestion.state, claims)
     own = holder / state
-    found = sorted(file for file in root.glob(pattern or "*.jsonl") if file.is_file() and own not in file.parents)
+    found = sorted(file for file in _matching(root, pattern or "*.jsonl") if own not in file.parents)
     if not found:
         there = sorted(entry.name for entry in root.iterdir())[:8]
         raise SettingsError(
             f"{ingestion.source}: expected files, found none; the claim holds {', '.join(there) or 'nothing'}"
         )
     return Source({file: str(file.relative_to(root)) for file in found})
+
+
+def _matching(root: Path, pattern: str) -> Iterator[Path]:
+    """The files in a folder that a pattern matches. Wildcards look into no folder by a link, which may be a circle."""
+    pattern = PurePosixPath(pattern).as_posix()
+    (prefix, deep), wanted = scope(pattern), matcher(pattern)
+    for folder, folders, names in os.walk(root / prefix.rpartition("/")[0]):
+        files = (Path(folder, name) for name in names)
+        yield from (file for file in files if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file())
+        if not deep:
+            folders.clear()
 
 
 def check_fields(source: Source, ingestion: Ingestion) -> None:

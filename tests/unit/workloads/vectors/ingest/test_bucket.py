@@ -8,47 +8,9 @@ import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import bucket
-from workloads.vectors.ingest.bucket import Object, failure, location, matcher, scope, shown
+from workloads.vectors.ingest.bucket import Object, failure, location, shown
 from workloads.vectors.ingest.services import Unavailable
 from workloads.vectors.ingest.source import SettingsError
-
-KEYS = (
-    "a.jsonl",
-    "papers/a.jsonl",
-    "papers/b c.jsonl",
-    "papers/x/d.jsonl",
-    "papers/x/y/e.jsonl",
-    "papers/",
-    "papers/n",
-)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "prefix", "deep", "found"),
-    [
-        ("*.jsonl", "", False, ["a.jsonl"]),
-        ("papers/*.jsonl", "papers/", False, ["papers/a.jsonl", "papers/b c.jsonl"]),
-        ("papers/?.jsonl", "papers/", False, ["papers/a.jsonl"]),
-        ("papers/a.jsonl", "papers/a.jsonl", False, ["papers/a.jsonl"]),
-        ("papers/*/*.jsonl", "papers/", True, ["papers/x/d.jsonl"]),
-        ("papers/x/**/*.jsonl", "papers/x/", True, ["papers/x/d.jsonl", "papers/x/y/e.jsonl"]),
-        ("pap**", "pap", True, [*KEYS[1:5], "papers/n"]),
-        ("papers/[ab].jsonl", "papers/[ab].jsonl", False, []),
-    ],
-)
-def test_a_pattern_reads_as_one_of_files_and_lists_no_more_than_it_has_to(
-    pattern: str, prefix: str, deep: bool, found: list[str]
-) -> None:
-    assert scope(pattern) == (prefix, deep)
-    wanted = matcher(pattern)
-    assert [key for key in KEYS if wanted.fullmatch(key)] == found
-
-
-def test_a_key_is_matched_as_it_is() -> None:
-    for key in ("p/\n.jsonl", "p/..jsonl", "p/ä [1] %2F.jsonl"):
-        assert matcher("p/*.jsonl").fullmatch(key)
-    assert not matcher("p/*.jsonl").fullmatch("p/../x.jsonl")
-    assert not matcher("a.jsonl").fullmatch("abjsonl")
 
 
 def test_a_uri_is_a_bucket_and_a_pattern() -> None:
