@@ -15,7 +15,7 @@ from tests.integration.parts.vectors import Vectors
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from tests.waiting import until
 from workloads.vectors.ingest import bucket
-from workloads.vectors.ingest.services import Unavailable
+from workloads.vectors.ingest.errors import Unavailable
 from workloads.vectors.ingestion import WRONG_SETTINGS
 
 Make = Callable[[str], Ingest]

@@ -19,10 +19,10 @@ from typing import Final
 from workloads.edge.document import ConfigError
 from workloads.vectors.ingest import plain, quarantine, services, spark
 from workloads.vectors.ingest.delivery import Job
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
-from workloads.vectors.ingest.services import Refused, Unavailable
-from workloads.vectors.ingest.source import Listing, SettingsError, check_fields, digest, find, folder_of
+from workloads.vectors.ingest.source import Listing, check_fields, digest, find, folder_of
 from workloads.vectors.ingestion import S3, WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
 
 REPORT_FILE: Final = "report.json"

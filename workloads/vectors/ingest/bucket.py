@@ -22,9 +22,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
 
+from workloads.vectors.ingest.errors import SettingsError, Unavailable
 from workloads.vectors.ingest.patterns import matcher, scope
-from workloads.vectors.ingest.services import Unavailable
-from workloads.vectors.ingest.source import SettingsError, Source
+from workloads.vectors.ingest.source import Source
 from workloads.vectors.ingestion import ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY, Ingestion
 
 MAX_LISTED: Final = 100_000

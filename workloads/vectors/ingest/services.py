@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from workloads.vectors.ingest.source import SettingsError
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingestion import Ingestion
 from workloads.vectors.layout import DEFAULT_NAMESPACE, NO_NAMESPACE
 
@@ -31,14 +31,6 @@ RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_VECTORS: Final = 1000
 MAX_BODY_BYTES: Final = 2_000_000
 """Of an upsert (https://docs.pinecone.io/reference/api/database-limits)."""
-
-
-class Refused(Exception):
-    """A gateway takes the request as little again as this time: something in it is wrong."""
-
-
-class Unavailable(Exception):
-    """A server was away for longer than anybody waits, or became another; a later run may fare better."""
 
 
 @dataclass(frozen=True)

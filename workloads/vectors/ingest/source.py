@@ -8,16 +8,14 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from workloads.edge.digests import sha256_of
+from workloads.vectors.ingest.errors import SettingsError
 from workloads.vectors.ingest.patterns import matcher, scope
 from workloads.vectors.ingest.records import fields_of
 from workloads.vectors.ingestion import Ingestion
 
 LOOKED_AT: Final = 100
 """Lines of each file that are looked at before the work begins."""
-
-
-class SettingsError(Exception):
-    """The settings or the source are wrong, another try can't help; the message says what is expected where."""
 
 
 class Listing(Protocol):
@@ -49,9 +47,7 @@ class Source:
     def identities(self) -> Iterator[str]:
         """Name, size and sha256 (hex) of each file."""
         for file, name in self.names.items():
-            with file.open("rb") as content:
-                held = hashlib.file_digest(content, "sha256").hexdigest()
-            yield f"{name}\0{file.stat().st_size}\0{held}"
+            yield f"{name}\0{file.stat().st_size}\0{sha256_of(file)}"
 
     def fetch(self, scratch: Path) -> "Source":
         """Itself."""

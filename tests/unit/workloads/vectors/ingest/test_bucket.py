@@ -9,8 +9,7 @@ import pytest
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import bucket
 from workloads.vectors.ingest.bucket import Object, failure, location, shown
-from workloads.vectors.ingest.services import Unavailable
-from workloads.vectors.ingest.source import SettingsError
+from workloads.vectors.ingest.errors import SettingsError, Unavailable
 
 
 def test_a_uri_is_a_bucket_and_a_pattern() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import services
-from workloads.vectors.ingest.services import Refused, Unavailable, Waiting, post
-from workloads.vectors.ingest.source import SettingsError
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
+from workloads.vectors.ingest.services import Waiting, post
 
 URL = "http://gateway/v/papers/vectors/upsert"
 

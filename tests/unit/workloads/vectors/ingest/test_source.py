@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
+from workloads.vectors.ingest.errors import SettingsError
 from workloads.vectors.ingest.ledger import Ledger
-from workloads.vectors.ingest.source import SettingsError, check_fields, digest, find
+from workloads.vectors.ingest.source import check_fields, digest, find
 
 
 @pytest.fixture
