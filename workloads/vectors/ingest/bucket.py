@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
 
-from workloads.vectors.ingest.errors import SettingsError, Unavailable
+from workloads.vectors.ingest.errors import Changed, SettingsError, Unavailable
 from workloads.vectors.ingest.patterns import matcher, scope
 from workloads.vectors.ingest.source import Source
 from workloads.vectors.ingestion import ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY, Ingestion
@@ -42,17 +42,23 @@ READ_SECONDS: Final = 60
 TRIES: Final = 5
 """Of one request, with pauses of seconds; what lasts longer is for the Job's next try."""
 TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
-CHANGED: Final = frozenset({"NoSuchKey", "PreconditionFailed"})
-"""What is said of an object that is another one by now than the one that was listed."""
+CHANGED: Final = frozenset({404, 412})
+"""What is answered for an object that is another one by now than the one that was listed; not every server says why."""
 ELSEWHERE: Final = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 )
 """What is said to a request that was signed for another region than the bucket's."""
+CERTIFICATE: Final = (
+    "expected a certificate that holds for it, found one that does not{}; see that a publicly known authority gave it,"
+    " that it names this host, that it has not expired, and that the node's clock is right"
+)
 TLS: Final = {
-    "CERTIFICATE_VERIFY_FAILED": "expected a certificate of a publicly known authority, found another; get it one",
+    "CERTIFICATE_VERIFY_FAILED": CERTIFICATE,
+    "doesn't match": CERTIFICATE.format(" (host name)"),  # urllib3's words: it compares the names itself
+    "no appropriate subjectAltName": CERTIFICATE.format(" (host name)"),
     "WRONG_VERSION_NUMBER": "expected TLS, found a server without; give it a certificate",
 }
-"""What OpenSSL calls it, in our words: no other try can help."""
+"""What OpenSSL or urllib3 call it, in our words: no other try can help."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Bucket:
     def get(self, wanted: Object, file: Path) -> None:
         """Bring an object, just as it was listed, into a file. Raises SettingsError, Unavailable."""
         same = {"IfMatch": wanted.etag} if wanted.etag else {}
-        with _failures(self), file.open("wb") as target:
+        with _failures(self, listed=True), file.open("wb") as target:
             answer = self.client.get_object(Bucket=self.name, Key=wanted.key, **same)
             for block in answer["Body"].iter_chunks(BLOCK):
                 target.write(block)
@@ -178,15 +184,16 @@ def shown(key: str) -> str:
     return repr(key if len(key) <= 100 else f"{key[:100]}…")
 
 
-def failure(place: str, signed: bool, status: int, code: str) -> SettingsError | Unavailable:
-    """What an S3 error means (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+def failure(place: str, signed: bool, status: int, code: str, listed: bool = False) -> SettingsError | Unavailable:
+    """What an S3 error means (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+
+    `listed`: what was asked for is one object that the server itself had listed.
+    """
     said = f"{status} {re.sub(r'[^A-Za-z0-9.]', '', code)[:60]}"
     if status in TRANSIENT or code == "SlowDown":
         return Unavailable(f"{place}: {said}")
-    if code in CHANGED:
-        return Unavailable(
-            f"{place}: an object was changed while it was fetched ({said}); the next try lists them anew"
-        )
+    if listed and status in CHANGED:
+        return Changed(f"{place}: an object was changed while it was fetched ({said}); the next try lists them anew")
     if code == "NoSuchBucket":
         return SettingsError(f"{place}: expected a bucket, found none ({said}); make it, or name another in source.uri")
     if code == "RequestTimeTooSkewed":
@@ -205,21 +212,28 @@ def failure(place: str, signed: bool, status: int, code: str) -> SettingsError |
     )
 
 
+def broken_tls(place: str, said: str) -> SettingsError | Unavailable:
+    """What a failure of TLS means."""
+    for reason, expected in TLS.items():
+        if reason in said:
+            # OpenSSL's reason is one of X509_verify_cert_error_string's fixed texts.
+            why = re.search(r"certificate verify failed: ([A-Za-z][A-Za-z ,()-]{0,99}?) \(_ssl", said)
+            found = expected.format(f" ({why[1]})" if why else "")
+            return SettingsError(f"{place}: {found}, or an http:// address in source.s3.endpoint")
+    return Unavailable(f"{place}: TLS failed")
+
+
 @contextmanager
-def _failures(bucket: Bucket) -> Iterator[None]:
+def _failures(bucket: Bucket, listed: bool = False) -> Iterator[None]:
     """A call of the client. Its own words can hold a signed request, so none of them are handed on."""
     try:
         yield
     except ClientError as error:
         status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-        raise failure(bucket.place, bucket.signed, status, str(error.response["Error"].get("Code", ""))) from None
+        code = str(error.response["Error"].get("Code", ""))
+        raise failure(bucket.place, bucket.signed, status, code, listed) from None
     except SSLError as error:
-        for reason, expected in TLS.items():
-            if reason in str(error):
-                raise SettingsError(
-                    f"{bucket.place}: {expected}, or an http:// address in source.s3.endpoint"
-                ) from None
-        raise Unavailable(f"{bucket.place}: TLS failed") from None
+        raise broken_tls(bucket.place, str(error)) from None
     except (ResponseParserError, RecursionError):  # some web server's page, or one that redirects in a circle
         raise SettingsError(
             f"{bucket.place}: expected an S3 server, found another one; name its S3 port in source.s3.endpoint"

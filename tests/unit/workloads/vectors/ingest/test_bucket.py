@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import bucket
-from workloads.vectors.ingest.bucket import Object, failure, location, shown
-from workloads.vectors.ingest.errors import SettingsError, Unavailable
+from workloads.vectors.ingest.bucket import Object, broken_tls, failure, location, shown
+from workloads.vectors.ingest.errors import Changed, SettingsError, Unavailable
 
 
 def test_a_uri_is_a_bucket_and_a_pattern() -> None:
@@ -81,8 +81,6 @@ def test_an_object_is_another_with_another_key_size_or_content() -> None:
         (400, "AuthorizationHeaderMalformed", SettingsError, "source.s3.region"),
         (405, "MethodNotAllowed", SettingsError, "found 405 MethodNotAllowed"),
         (501, "NotImplemented", SettingsError, "found 501"),
-        (404, "NoSuchKey", Unavailable, "changed while it was fetched"),
-        (412, "PreconditionFailed", Unavailable, "changed while it was fetched"),
         (503, "SlowDown", Unavailable, "bucket library: 503 SlowDown"),
     ],
 )
@@ -92,6 +90,40 @@ def test_a_refusal_says_what_to_do_and_whether_another_try_may_help(
     found = failure("bucket library", True, status, code)
     assert type(found) is kind
     assert told in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "NoSuchKey"), (412, "PreconditionFailed"), (404, "404"), (412, "412"), (412, "")]
+)
+def test_an_object_that_was_listed_and_is_another_one_now_is_listed_anew(status: int, code: str) -> None:
+    """botocore makes a code of the status where an answer has no body."""
+    assert type(failure("bucket library", True, status, code, listed=True)) is Changed
+    assert type(failure("bucket library", True, status, code)) is SettingsError
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:992)",
+         "found one that does not (self-signed certificate); see"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:992)",
+         "found one that does not (certificate has expired); see"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:992)", "found one that does not; see"),
+        ("hostname 'home' doesn't match 'elsewhere'", "found one that does not (host name); see"),
+        ("no appropriate subjectAltName fields were found", "found one that does not (host name); see"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)", "expected TLS, found a server without; give"),
+    ],
+)  # fmt: skip
+def test_a_certificate_that_does_not_hold_is_told_with_its_reason(said: str, told: str) -> None:
+    found = broken_tls("bucket library", f"SSL validation failed for https://home/?X-Amz-Signature=secret {said}")
+    assert type(found) is SettingsError
+    assert told in str(found)
+    assert "secret" not in str(found)
+    assert "http://" in str(found)
+
+
+def test_a_connection_that_breaks_is_tried_again() -> None:
+    assert type(broken_tls("bucket library", "[SSL] record layer failure (_ssl.c:992)")) is Unavailable
 
 
 def test_one_who_is_nobody_is_told_so_and_a_servers_words_stay_words() -> None:
