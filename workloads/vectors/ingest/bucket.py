@@ -8,6 +8,7 @@ An object's key is whatever somebody called it. It is matched, shown and asked f
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from workloads.vectors.ingest.errors import Changed, SettingsError, Unavailable
 from workloads.vectors.ingest.patterns import matcher, scope
@@ -35,12 +37,17 @@ BLOCK: Final = 2**20
 """Bytes of an object that are held at a time."""
 ROOM: Final = 4
 """Times a source's size that the scratch has to have free: its files, and what Spark lays down of them at each step."""
+MARGIN_PERCENT: Final = 15
+"""Of the disk, that a source leaves free, or as much as it takes if that is less: below it a kubelet evicts pods if it
+is not told otherwise (https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/)."""
 SHOWN: Final = 8
 """Names of a message."""
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
 TRIES: Final = 5
 """Of one request, with pauses of seconds; what lasts longer is for the Job's next try."""
+PAUSES: Final = (1.0, 4.0, 16.0)
+"""Seconds before an object that broke off is fetched again; the others go on meanwhile, and none is lost by it."""
 TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 CHANGED: Final = frozenset({404, 412})
 """What is answered for an object that is another one by now than the one that was listed; not every server says why."""
@@ -105,7 +112,20 @@ class Bucket:
                     yield Object(entry["Prefix"], 0, "", "")
 
     def get(self, wanted: Object, file: Path) -> None:
-        """Bring an object, just as it was listed, into a file. Raises SettingsError, Unavailable."""
+        """Bring an object, just as it was listed, into a file, if need be by a few tries.
+
+        Raises SettingsError, Unavailable, Changed.
+        """
+        for pause in PAUSES:
+            try:
+                return self._get(wanted, file)
+            except Changed:
+                raise
+            except Unavailable:
+                time.sleep(pause)
+        return self._get(wanted, file)
+
+    def _get(self, wanted: Object, file: Path) -> None:
         same = {"IfMatch": wanted.etag} if wanted.etag else {}
         with _failures(self, listed=True), file.open("wb") as target:
             answer = self.client.get_object(Bucket=self.name, Key=wanted.key, **same)
@@ -133,10 +153,11 @@ class Objects:
 
     def fetch(self, scratch: Path) -> Source:
         """All of them, under names of ours. Raises SettingsError, Unavailable."""
-        if (free := shutil.disk_usage(scratch).free) < (needed := ROOM * self.size):
+        disk = shutil.disk_usage(scratch)
+        if disk.free < (needed := room(self.size, disk.total)):
             raise Unavailable(
-                f"{self.bucket.place}: expected {needed} bytes free on the disk of this pod's node for objects of"
-                f" {self.size}, found {free}; make room there, or name fewer of them in source.uri"
+                f"{self.bucket.place}: expected {needed} bytes free on the disk of this pod's node, for objects of"
+                f" {self.size} and a margin, found {disk.free}; make room there, or name fewer of them in source.uri"
             )
         files = {scratch / f"{number:06d}.jsonl": one for number, one in enumerate(self.objects)}
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -169,6 +190,12 @@ def find(ingestion: Ingestion) -> Objects:
             f" holds {there or 'nothing'}"
         )
     return Objects(bucket, tuple(found))
+
+
+def room(size: int, disk: int) -> int:
+    """Bytes that have to be free on a disk of so many for a source of `size`, with a margin."""
+    taken = ROOM * size
+    return taken + min(taken, disk * MARGIN_PERCENT // 100)
 
 
 def location(uri: str) -> tuple[str, str]:
@@ -238,7 +265,7 @@ def _failures(bucket: Bucket, listed: bool = False) -> Iterator[None]:
         raise SettingsError(
             f"{bucket.place}: expected an S3 server, found another one; name its S3 port in source.s3.endpoint"
         ) from None
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:  # a body may break off in urllib3's own words
         raise Unavailable(
             f"{bucket.place}: expected an answer, found none ({type(error).__name__}); see that the server runs and is"
             " reached from a pod, or name another source.s3.endpoint"

@@ -1,10 +1,15 @@
 """Which objects a source is, and what an S3 server's refusals mean."""
 
-from dataclasses import replace
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
+from urllib3.exceptions import SSLError
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import bucket
@@ -124,6 +129,88 @@ def test_a_certificate_that_does_not_hold_is_told_with_its_reason(said: str, tol
 
 def test_a_connection_that_breaks_is_tried_again() -> None:
     assert type(broken_tls("bucket library", "[SSL] record layer failure (_ssl.c:992)")) is Unavailable
+
+
+@dataclass
+class Body:
+    """Of an answer; it breaks off in its midst as often as is wanted."""
+
+    content: bytes
+    breaks: list[Exception]
+
+    def iter_chunks(self, size: int) -> Iterator[bytes]:
+        yield self.content[:2]
+        if self.breaks:
+            raise self.breaks.pop()
+        yield self.content[2:]
+
+
+@dataclass
+class Client:
+    """Of a bucket whose objects are all the same."""
+
+    breaks: list[Exception] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def get_object(self, **asked: str) -> dict[str, Body]:
+        self.asked.append(asked["Key"])
+        return {"Body": Body(b"12345", self.breaks)}
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    return pauses
+
+
+def broken(times: int) -> list[Exception]:
+    kinds = (
+        ResponseStreamingError(error="broken"),
+        SSLError("broken"),
+        IncompleteReadError(actual_bytes=2, expected_bytes=5),
+    )
+    return [kinds[number % len(kinds)] for number in range(times)]
+
+
+def test_an_object_that_breaks_off_is_fetched_again_and_no_other_is(tmp_path: Path, slept: list[float]) -> None:
+    client = Client(broken(2))
+    objects = bucket.Objects(
+        bucket.Bucket("b", "bucket b", client, signed=True), (Object("a", 5, "", ""), Object("b", 5, "", ""))
+    )
+    source = objects.fetch(tmp_path)
+    assert [file.read_bytes() for file in source.names] == [b"12345", b"12345"]
+    assert len(client.asked) == 4
+    assert len(slept) == 2
+
+
+def test_one_that_always_breaks_off_is_for_the_next_run(tmp_path: Path, slept: list[float]) -> None:
+    client = Client(broken(99))
+    with pytest.raises(Unavailable, match="bucket b: expected an answer, found none"):
+        bucket.Bucket("b", "bucket b", client, signed=True).get(Object("a", 5, "", ""), tmp_path / "a")
+    assert slept == sorted({*slept}) == list(bucket.PAUSES)
+    assert len(client.asked) == len(slept) + 1
+
+
+def test_one_that_was_changed_is_not_asked_for_again(tmp_path: Path, slept: list[float]) -> None:
+    answer = {"Error": {"Code": "412"}, "ResponseMetadata": {"HTTPStatusCode": 412}}
+    client = Client(breaks=[ClientError(answer, "GetObject")])
+    with pytest.raises(Changed):
+        bucket.Bucket("b", "bucket b", client, signed=True).get(Object("a", 5, "", ""), tmp_path / "a")
+    assert not slept
+
+
+def test_a_source_leaves_as_much_as_it_takes_or_what_a_kubelet_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bucket.room(10, disk=1000) == 80
+    assert bucket.room(100, disk=1000) == 550
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(total=1000, free=39))
+    objects = bucket.Objects(bucket.Bucket("b", "bucket b", Client(), signed=True), (Object("a", 5, "", ""),))
+    with pytest.raises(Unavailable, match=r"expected 40 bytes free .* and a margin, found 39; make room"):
+        objects.fetch(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(total=1000, free=40))
+    assert len(objects.fetch(tmp_path).names) == 1
 
 
 def test_one_who_is_nobody_is_told_so_and_a_servers_words_stay_words() -> None:
