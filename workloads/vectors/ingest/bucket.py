@@ -55,6 +55,9 @@ ELSEWHERE: Final = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 )
 """What is said to a request that was signed for another region than the bucket's."""
+REDIRECTS: Final = frozenset({301, 302, 307})
+REGION_HEADER: Final = "x-amz-bucket-region"
+NO_S3: Final = "{}: expected an S3 server, found another one{}; name its S3 port in source.s3.endpoint"
 CERTIFICATE: Final = (
     "expected a certificate that holds for it, found one that does not{}; see that a publicly known authority gave it,"
     " that it names this host, that it has not expired, and that the node's clock is right"
@@ -227,6 +230,8 @@ def failure(place: str, signed: bool, status: int, code: str, listed: bool = Fal
         return SettingsError(f"{place}: expected a clock like its own ({said}); set the node's clock, or the server's")
     if code in ELSEWHERE:
         return SettingsError(f"{place}: expected its own region ({said}); name that in source.s3.region")
+    if code == str(status) and status not in (401, 403):  # botocore's word for an error without S3's
+        return SettingsError(NO_S3.format(place, f" ({status})"))
     if status in (401, 403):
         who = "the key of source.s3.credentials" if signed else "anybody, as there are no source.s3.credentials,"
         return SettingsError(
@@ -261,15 +266,30 @@ def _failures(bucket: Bucket, listed: bool = False) -> Iterator[None]:
         raise failure(bucket.place, bucket.signed, status, code, listed) from None
     except SSLError as error:
         raise broken_tls(bucket.place, str(error)) from None
-    except (ResponseParserError, RecursionError):  # some web server's page, or one that redirects in a circle
-        raise SettingsError(
-            f"{bucket.place}: expected an S3 server, found another one; name its S3 port in source.s3.endpoint"
-        ) from None
+    except ResponseParserError:
+        raise SettingsError(NO_S3.format(bucket.place, "")) from None
     except (BotoCoreError, HTTPError) as error:  # a body may break off in urllib3's own words
         raise Unavailable(
             f"{bucket.place}: expected an answer, found none ({type(error).__name__}); see that the server runs and is"
             " reached from a pod, or name another source.s3.endpoint"
         ) from None
+
+
+def _refuse_pages(event_name: str, response: tuple[Any, Any] | None, **_: Any) -> None:
+    """Raises ResponseParserError for what no S3 server answers, and botocore would misread.
+
+    A page for people in place of a list is a fault that passes to it, or an empty list. A redirect that names no region
+    makes it ask for one, to be redirected again, until Python's stack is full.
+    """
+    if response is None:
+        return
+    answer, parsed = response
+    status = answer.raw.status  # that of `answer` is what botocore has made of it
+    html = str(answer.headers.get("content-type", "")).startswith("text/html")
+    page = status == 200 and html and event_name.endswith(".ListObjectsV2")
+    wordless = parsed.get("Error", {}).get("Code") == str(status)
+    if page or (status in REDIRECTS and wordless and REGION_HEADER not in answer.headers):
+        raise ResponseParserError
 
 
 def _bucket(name: str, ingestion: Ingestion) -> Bucket:
@@ -302,4 +322,5 @@ def _bucket(name: str, ingestion: Ingestion) -> Bucket:
         raise SettingsError(
             f"source.s3.endpoint: expected http://host:port or https://host:port, got {ingestion.endpoint}"
         ) from None
+    client.meta.events.register_first("needs-retry.s3.*", _refuse_pages)
     return Bucket(name, f"bucket {name} at {ingestion.endpoint or 'Amazon S3'}", client, signed)

@@ -1,8 +1,10 @@
 """Which objects a source is, and what an S3 server's refusals mean."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -211,6 +213,58 @@ def test_a_source_leaves_as_much_as_it_takes_or_what_a_kubelet_wants(
         objects.fetch(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(total=1000, free=40))
     assert len(objects.fetch(tmp_path).names) == 1
+
+
+class WebServer(ThreadingHTTPServer):
+    """It answers everything alike."""
+
+    answer: tuple[int, dict[str, str], bytes] = (404, {}, b"")
+
+
+class Answer(BaseHTTPRequestHandler):
+    """To one request."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, WebServer)
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def web_server() -> Iterator[WebServer]:
+    """One that is no S3 server."""
+    server = WebServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+HTML = {"content-type": "text/html; charset=utf-8"}
+PAGE = b"<!doctype html><title>Welcome<br></title>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(200, HTML, PAGE), (200, HTML, b"<html/>"), (404, HTML, PAGE), (404, {}, b""), (400, {}, b"{}"),
+     (301, {"location": "/"}, b""), (302, {"location": "/login"}, PAGE)],
+    ids=["page", "xhtml", "no-page", "nothing", "json", "circle", "login"],
+)  # fmt: skip
+def test_a_web_server_that_is_no_s3_server_is_told_apart(
+    web_server: WebServer, answer: tuple[int, dict[str, str], bytes]
+) -> None:
+    web_server.answer = answer
+    with pytest.raises(SettingsError, match=r"expected an S3 server, found another one.*; name its S3 port in source"):
+        find(endpoint=f"http://127.0.0.1:{web_server.server_port}")
 
 
 def test_one_who_is_nobody_is_told_so_and_a_servers_words_stay_words() -> None:
