@@ -21,7 +21,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=BaseModel)
 V = TypeVar("V", bound=BaseModel)
 Secrets = dict[tuple[str, str], str]
-"""Values by (name of the Secret, key)."""
+"""Values by (name of the Secret, key); '' for a key that its Secret lacks."""
 
 PROBE_KEY: Final = "token"
 
@@ -62,18 +62,25 @@ async def configuration(
 async def secret(client: AsyncClient, namespace: str, name: str) -> dict[str, str]:
     """The values of a Secret, {} if there is none."""
     there = await found(client, Secret, namespace, name)
-    data = (there.data or {}) if there else {}
-    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
+    return _values(there) if there else {}
 
 
 async def declared_secrets(client: AsyncClient, namespace: str, refs: Iterable[SecretKey]) -> Secrets:
-    """Of the keys that objects refer to, those that exist."""
-    wanted = {(ref.name, ref.key) for ref in refs}
-    there: Secrets = {}
-    for name in sorted({name for name, _ in wanted}):
-        values = await secret(client, namespace, name)
-        there.update({(name, key): value for key, value in values.items() if (name, key) in wanted})
-    return there
+    """The keys that objects refer to, of the Secrets that exist. A file that one was made of may end with a line."""
+    wanted: dict[str, set[str]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.name, set()).add(ref.key)
+    declared: Secrets = {}
+    for name, keys in sorted(wanted.items()):
+        if (there := await found(client, Secret, namespace, name)) is not None:
+            values = _values(there)
+            declared.update({(name, key): values.get(key, "").strip() for key in keys})
+    return declared
+
+
+async def declared_keys(client: AsyncClient, namespace: str, refs: Iterable[SecretKey]) -> dict[tuple[str, str], bool]:
+    """Of the keys that objects refer to, in the Secrets that exist, whether they are there: no value is handed on."""
+    return {ref: bool(value) for ref, value in (await declared_secrets(client, namespace, refs)).items()}
 
 
 async def probe_token(client: AsyncClient, namespace: str, name: str) -> str:
@@ -96,6 +103,10 @@ async def placements(http: HttpClient, gateway: str, token: str, parse: Callable
     except (HTTPError, ConfigError) as error:
         log.debug("gateway: %s", error)
     return None
+
+
+def _values(secret: Any) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.data or {}).items()}
 
 
 def waiting(pod: Any, who: str) -> str:

@@ -18,7 +18,7 @@ from homespun.api.inference import (
     RevisionsStatus,
     RevisionStatus,
 )
-from operators import objects, pods
+from operators import keys, objects, pods
 from operators.conditions import Finding
 from workloads.edge.document import NOBODY, token_hash
 from workloads.inference.config import Config, Model, Placement, Revision, State
@@ -49,7 +49,7 @@ class Observed:
     config: Config = field(default_factory=Config)
     """What gateways and agents follow now."""
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """The declared tokens that exist, by (Secret, key)."""
+    """The declared tokens of the Secrets that exist, by (Secret, key); '' for one that its Secret lacks."""
     placements: tuple[Placement, ...] | None = None
     """What the agents report through the gateway; None while the gateway does not answer."""
     probes: Mapping[Probe, str] = field(default_factory=dict)
@@ -208,17 +208,8 @@ def _refusal(item: Object, observed: Observed) -> Finding | None:
             f"spec.modelId: {item.spec.model_id} is served by the older object {winner.name};"
             " give this one another id, or delete that one",
         )
-    missing = [ref for ref in secret_keys(item.spec) if not _secret(observed, ref)]
-    if missing:
-        names = ", ".join(f"key {ref.key} of Secret {ref.name}" for ref in missing)
-        return Finding(
-            "Accepted",
-            "False",
-            "SecretNotFound",
-            f"expected {names} in this namespace, found none; create it with"
-            f" `kubectl create secret generic {missing[0].name} --from-literal={missing[0].key}=…`",
-        )
-    return None
+    missing = keys.missing(secret_keys(item.spec), observed.secrets)
+    return Finding("Accepted", "False", *keys.not_found(missing, observed.secrets)) if missing else None
 
 
 def _secret(observed: Observed, ref: SecretKey | None) -> str:

@@ -54,7 +54,7 @@ class Reconciler:
             await apply.replace(self.client, namespace, KIND, CHILDREN, nothing, ())
             return STEADY
         probe_token = await reading.probe_token(self.client, namespace, manifests.PROBE_SECRET)
-        refs = [ref for one in items for ref in (*plan.secret_keys(one.spec), *ingestion.secret_keys(one.spec))]
+        refs = [ref for one in items for ref in plan.secret_keys(one.spec)]
         secrets = await reading.declared_secrets(self.client, namespace, refs)
         observed = plan.Observed(objects=items, secrets=secrets)
         config = plan.config_of(observed, probe_token)
@@ -73,10 +73,11 @@ class Reconciler:
         observed = replace(observed, probes=self.probes)
 
         filled = [item for item in items if item.spec.ingestion]
+        refs = [ref for one in filled for ref in ingestion.secret_keys(one.spec)]
         source = ingestion.Observed(
             models=await self._models(namespace) if filled else {},
             claims=frozenset(await reading.claims(self.client, namespace)) if filled else frozenset[str](),
-            secrets=frozenset(ref for ref, value in secrets.items() if value),
+            keys=await reading.declared_keys(self.client, namespace, refs),
         )
         again = await objects.one_by_one(items, lambda item: self._reconcile(namespace, item, observed, config, source))
         own = [child for item in filled for child in ingestion.names(item)]

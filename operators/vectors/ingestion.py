@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from homespun.api.fields import SecretKey
 from homespun.api.inference import InferenceModelSpec
 from homespun.api.vectors import IngestionStatus, VectorCollectionSpec
-from operators import children, pods
+from operators import children, keys, pods
 from operators.children import Manifest
 from operators.conditions import Finding
-from operators.vectors.plan import Object, not_found
+from operators.vectors.plan import Object
 from workloads.vectors.config import Field
 from workloads.vectors.ingestion import (
     ACCESS_KEY_ID,
@@ -62,8 +62,8 @@ class Observed:
     """The claims that there are."""
     answers: bool = False
     """Whether the collection answers."""
-    secrets: frozenset[tuple[str, str]] = frozenset()
-    """Those that exist of the keys that the source refers to, by (Secret, key)."""
+    keys: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """By (Secret, key), of the Secrets that exist: whether a key that the source refers to is in it."""
     run: Run | None = None
     """None: there is no Job of this declaration."""
 
@@ -133,8 +133,8 @@ def status(item: Object, observed: Observed) -> tuple[IngestionStatus | None, li
             Finding("Ingested", "False", "JobFailed", more)
         ]
     if run:
-        # Its pod can't begin without keys, and would say so in words of its own.
-        held = _without_keys(item, observed) or (("Waiting", run.waiting) if run.waiting else None)
+        # A pod that can't begin for want of a key says so in words of its own; one that has begun has its keys already.
+        held = (_without_keys(item, observed) or ("Waiting", run.waiting)) if run.waiting else None
         reason, message = held or ("Running", "")
         state = "Pending" if held else "Running"
         return shown.model_copy(update={"state": state}), [Finding("Ingested", "False", reason, message)]
@@ -210,8 +210,8 @@ def _waiting(item: Object, observed: Observed) -> tuple[str, str] | None:
 
 def _without_keys(item: Object, observed: Observed) -> tuple[str, str] | None:
     """That a key of the source is not there: reason and message."""
-    missing = [ref for ref in secret_keys(item.spec) if (ref.name, ref.key) not in observed.secrets]
-    return not_found(missing) if missing else None
+    missing = keys.missing(secret_keys(item.spec), observed.keys)
+    return keys.not_found(missing, observed.keys) if missing else None
 
 
 def _claim(item: Object) -> str:

@@ -1,6 +1,6 @@
 """What ought to be, out of what is declared and what is observed. Pure: no I/O, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from homespun.api.fields import SecretKey
@@ -10,7 +10,7 @@ from homespun.api.vectors import (
     VectorCollectionSpec,
     VectorCollectionStatus,
 )
-from operators import objects
+from operators import keys, objects
 from operators.conditions import Finding
 from workloads.edge.document import NOBODY, token_hash
 from workloads.vectors.config import Collection, Config, Field, Placement, State, generation_name
@@ -34,7 +34,7 @@ class Observed:
 
     objects: tuple[Object, ...]
     secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """The declared API keys that exist, by (Secret, key)."""
+    """The declared API keys of the Secrets that exist, by (Secret, key); '' for one that its Secret lacks."""
     placements: tuple[Placement, ...] | None = None
     """What the agents report through the gateway; None while the gateway does not answer."""
     probes: Mapping[Probe, str] = field(default_factory=dict)
@@ -79,7 +79,11 @@ def status(item: Object, observed: Observed, config: Config, url: str) -> tuple[
         last_failure=failure,
     )
     lacking = missing(item, observed)
-    accepted = Finding("Accepted", "False", *not_found(lacking)) if lacking else Finding("Accepted", "True", "Valid")
+    accepted = (
+        Finding("Accepted", "False", *keys.not_found(lacking, observed.secrets))
+        if lacking
+        else Finding("Accepted", "True", "Valid")
+    )
     # One that nobody may ask does not answer, whatever is loaded.
     ready = (
         Finding("Ready", "False", accepted.reason, accepted.message)
@@ -111,7 +115,7 @@ def secret_keys(spec: VectorCollectionSpec) -> tuple[SecretKey, ...]:
 
 def _collection(item: Object, observed: Observed) -> Collection:
     spec = item.spec
-    keys = (observed.secrets.get((ref.name, ref.key), "") for ref in secret_keys(spec))
+    held = (observed.secrets.get((ref.name, ref.key), "") for ref in secret_keys(spec))
     return Collection(
         name=item.name,
         dimension=spec.vectors.dimension,
@@ -122,24 +126,13 @@ def _collection(item: Object, observed: Observed) -> Collection:
         ef=spec.index.search.ef,
         filtered_ef=spec.index.search.filtered_ef,
         address=spec.engine.address,
-        tokens=tuple(token_hash(key) if key else NOBODY for key in keys),
+        tokens=tuple(token_hash(key) if key else NOBODY for key in held),
     )
 
 
 def missing(item: Object, observed: Observed) -> list[SecretKey]:
     """The declared keys that do not exist."""
-    return [ref for ref in secret_keys(item.spec) if not observed.secrets.get((ref.name, ref.key))]
-
-
-def not_found(missing: Sequence[SecretKey]) -> tuple[str, str]:
-    """What a condition says of keys that do not exist: reason and message."""
-    names = ", ".join(f"key {ref.key} of Secret {ref.name}" for ref in missing)
-    first = missing[0].name
-    values = " ".join(f"--from-literal={ref.key}=…" for ref in missing if ref.name == first)
-    return "SecretNotFound", (
-        f"expected {names} in this namespace, found none; create it with"
-        f" `kubectl create secret generic {first} {values}`"
-    )
+    return keys.missing(secret_keys(item.spec), observed.secrets)
 
 
 def _failure(

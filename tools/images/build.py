@@ -80,7 +80,8 @@ RECIPES: Final = (
                                     "workloads/edge/digests.py", "workloads/edge/document.py",
                                     "workloads/training/**/*.py"),
            left_out=WITHOUT_GPU),
-    Recipe("ingest", "spark", ("workloads/__init__.py", "workloads/edge/__init__.py", "workloads/edge/document.py",
+    Recipe("ingest", "spark", ("workloads/__init__.py", "workloads/edge/__init__.py",
+                               "workloads/edge/digests.py", "workloads/edge/document.py",
                                "workloads/vectors/*.py", "workloads/vectors/ingest/*.py"),
            packages=("openjdk-17-jre-headless",)),
 )  # fmt: skip

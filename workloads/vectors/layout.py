@@ -26,6 +26,8 @@ PREFIX: Final = "hs_"
 REGISTRY: Final = f"{PREFIX}namespaces"
 DEFAULT_NAMESPACE: Final = "__default__"
 """Pinecone's name for the namespace without one."""
+NO_NAMESPACE: Final = "namespace {} not found"
+"""What the gateway says of one that is not there, and what the ingestion tells it by: a 404 may be of the index too."""
 PARTITIONS: Final = tuple(f"p{number:02d}" for number in range(16))
 PK, NAMESPACE, ID, VECTOR, METADATA = "pk", "namespace", "id", "vector", "metadata"
 MAX_ID: Final = 512

@@ -15,7 +15,7 @@ from tests.integration.parts.vectors import Vectors
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from tests.waiting import until
 from workloads.vectors.ingest import bucket
-from workloads.vectors.ingest.services import Unavailable
+from workloads.vectors.ingest.errors import Unavailable
 from workloads.vectors.ingestion import WRONG_SETTINGS
 
 Make = Callable[[str], Ingest]
@@ -81,7 +81,11 @@ def test_a_changed_object_is_taken_up(job: Ingest, papers: list[str], s3: S3Serv
 @pytest.mark.parametrize(
     ("change", "variables", "told"),
     [
-        ({}, {"AWS_SECRET_ACCESS_KEY": "another one"}, "to be let in, to list and to read, found 403 SignatureDoes"),
+        (
+            {},
+            {"AWS_SECRET_ACCESS_KEY": "a key that was guessed"},
+            "to be let in, to list and to read, found 403 SignatureDoes",
+        ),
         ({}, {"AWS_ACCESS_KEY_ID": "a-stranger"}, "expected a bucket that can be listed and read, found 404"),
         ({}, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "expected anybody, as there are no"),
         ({}, {"AWS_SECRET_ACCESS_KEY": "two\nlines"}, "expected two texts of visible ASCII characters"),
@@ -144,11 +148,11 @@ def test_a_server_that_is_away_is_tried_again(job: Ingest) -> None:
 
 def test_a_page_that_is_no_s3_server_is_told_apart(job: Ingest, keeper: Vectors) -> None:
     other = replace(job, ingestion=replace(job.ingestion, endpoint=keeper.url))
-    assert "expected a bucket that can be listed and read, found 404" in other.run(WRONG_SETTINGS).message
+    assert "expected an S3 server, found another one (404); name its S3 port in" in other.run(WRONG_SETTINGS).message
 
 
 def test_no_run_has_shown_the_keys(job: Ingest) -> None:
     assert holding(job.folder, "s3://library")
     assert not holding(job.folder, SECRET_ACCESS_KEY)
-    assert not holding(job.folder, "another one")
+    assert not holding(job.folder, "a key that was guessed")
     assert not holding(job.folder, ACCESS_KEY_ID)

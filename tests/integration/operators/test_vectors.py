@@ -45,6 +45,14 @@ def looks(cluster: Cluster) -> int:
     )
 
 
+def can_not_begin(cluster: Cluster, pod: str) -> None:
+    """As a kubelet would tell it that finds no Secret for a pod's environment; none runs here."""
+    wait = {"reason": "CreateContainerConfigError", "message": 'secret "library" not found'}
+    container = {"name": "ingest", "image": "x:1", "imageID": "", "ready": False, "restartCount": 0}
+    patch = json.dumps({"status": {"containerStatuses": [{**container, "state": {"waiting": wait}}]}})
+    cluster.kubectl("-n", NAMESPACE, "patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+
+
 def test_an_applied_collection_becomes_ready_and_answers(cluster: Cluster, vector_plane: VectorPlane) -> None:
     apply(cluster, vector_collection("shelf", metadata={"fields": [{"name": "year", "type": "int"}]}))
     until("Ready", lambda: ready(cluster, "shelf"))
@@ -73,7 +81,11 @@ def test_looking_again_writes_nothing(cluster: Cluster, vector_plane: VectorPlan
 def test_a_key_of_a_secret_is_asked_for(cluster: Cluster, vector_plane: VectorPlane) -> None:
     apply(cluster, vector_collection("guarded", access={"tokens": [{"secretRef": {"name": "reader"}}]}))
     until("the reason", lambda: condition(cluster, "guarded", "Accepted", "vc").get("reason") == "SecretNotFound")
-    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "reader", "--from-literal=token=pc_mine")
+    cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "reader", "--from-literal=key=no")
+    lacking = "add the key token to Secret reader"
+    until("what it lacks", lambda: lacking in condition(cluster, "guarded", "Accepted", "vc")["message"])
+    with_a_line = json.dumps({"stringData": {"token": "pc_mine\n"}})  # as of a file that an editor has written
+    cluster.kubectl("-n", NAMESPACE, "patch", "secret", "reader", "-p", with_a_line)
     until("Ready", lambda: ready(cluster, "guarded"))
     body = {"vector": [1, 0, 0, 0], "topK": 1}
     until("the key", lambda: vector_plane.post("guarded", "/query", body, "pc_mine").status_code == 200, 10)
@@ -108,7 +120,7 @@ def test_a_bucket_waits_for_its_key_which_only_the_jobs_environment_refers_to(
     apply(cluster, vector_collection("lent", **{**SOURCE, "ingestion": {"source": source}}))
     until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
     told = condition(cluster, "lent", "Ingested", "vc")["message"]
-    assert "`kubectl create secret generic library --from-literal=acc=… --from-literal=sec=…`" in told
+    assert "`kubectl create secret generic library --from-file=acc=FILE --from-file=sec=FILE`" in told
     words = ["--from-literal=acc=the-librarian", "--from-literal=sec=nothing-may-show-it"]
     cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "library", *words)
     until("the Job", lambda: len(get(cluster, "jobs")) == 1)
@@ -116,6 +128,16 @@ def test_a_bucket_waits_for_its_key_which_only_the_jobs_environment_refers_to(
         shown = cluster.kubectl("-n", NAMESPACE, "get", kind, "-o", "yaml")
         assert "the-librarian" not in shown
         assert "nothing-may-show-it" not in shown
+
+    def reason() -> Any:
+        return condition(cluster, "lent", "Ingested", "vc").get("reason")
+
+    until("a run", lambda: reason() == "Running")
+    seen = looks(cluster)
     cluster.kubectl("-n", NAMESPACE, "delete", "secret", "library")
-    until("the reason", lambda: condition(cluster, "lent", "Ingested", "vc").get("reason") == "SecretNotFound")
+    until("a look or two", lambda: looks(cluster) > seen + 2)
+    assert (reason(), status(cluster, "vc", "lent")["ingestion"]["state"]) == ("Running", "Running")
+    until("its pod", lambda: len(get(cluster, "pods")) == 1)
+    can_not_begin(cluster, get(cluster, "pods")[0]["metadata"]["name"])
+    until("the reason", lambda: reason() == "SecretNotFound")
     assert len(get(cluster, "jobs")) == 1

@@ -174,7 +174,7 @@ class Gateway:
         asked.allow(name)
         count = await self._namespace(asked, name)
         if count is None:
-            raise NotFound(f"namespace {name} not found")
+            raise NotFound(layout.NO_NAMESPACE.format(name))
         return answers.namespace(name, count)
 
     async def delete_namespace(self, request: Request, asked: Asked) -> Any:
@@ -182,7 +182,7 @@ class Gateway:
         name = operations.namespace(request.path_params["namespace"])
         asked.allow(name)
         if await self._namespace(asked, name) is None:
-            raise NotFound(f"namespace {name} not found")
+            raise NotFound(layout.NO_NAMESPACE.format(name))
         await asked.store.remove_found(name, None)
         await asked.registry.forget(name)
         return {}

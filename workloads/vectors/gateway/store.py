@@ -114,8 +114,9 @@ class Store:
         return [_record(row) for row in rows]
 
     async def ids(self, namespace: str, prefix: str, limit: int, after: str) -> list[str]:
-        """Ids that begin with a prefix, in order, from the one after `after` on.
+        """Ids that begin with a prefix, in order, from the one after `after` on, with all that was acknowledged before.
 
+        Who compares what is there with what ought to be, such as an ingestion, must not be shown what was just deleted.
         Ids are ASCII, so all that begin with a prefix come before the prefix and U+0080.
         """
         first = f"{layout.PK} > {_key(namespace, after)}" if after else f"{layout.PK} >= {_key(namespace, prefix)}"
@@ -127,6 +128,7 @@ class Store:
                 limit=limit,
                 output_fields=[layout.ID],
                 partition_names=[layout.partition(namespace)],
+                consistency_level="Strong",
                 **PLAIN,
             )
         return [row[layout.ID] for row in rows]

@@ -19,10 +19,10 @@ from typing import Final
 from workloads.edge.document import ConfigError
 from workloads.vectors.ingest import plain, quarantine, services, spark
 from workloads.vectors.ingest.delivery import Job
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
-from workloads.vectors.ingest.services import Refused, Unavailable
-from workloads.vectors.ingest.source import Listing, SettingsError, check_fields, digest, find, folder_of
+from workloads.vectors.ingest.source import Listing, check_fields, digest, find, folder_of
 from workloads.vectors.ingestion import S3, WRONG_SETTINGS, Ingestion, Report, parse, parse_report, render_report
 
 REPORT_FILE: Final = "report.json"
@@ -102,6 +102,7 @@ def _fill(ingestion: Ingestion, listing: Listing, state: Path, master: str) -> R
         with stages.stage("fetch", bytes=listing.size):
             source = listing.fetch(Path(scratch))
         check_fields(source, ingestion)
+        _withdraw(state)  # from here on the collection may be another one than it tells of
         outcome = plain.run(job, source, stages) if small else spark.run(job, source, stages, master)
     report = _report(outcome, stages, "python" if small else "spark", identity)
     if report.state == "Done":
@@ -124,12 +125,15 @@ def _revision(ingestion: Ingestion, dimension: int, embedder: services.Embedder)
 def _recount(state: Path, collection: services.Collection) -> tuple[int, int]:
     """How many vectors the ledger knew, and how many of them are in the collection no more: it forgets those.
 
-    The ids are asked for only where the numbers differ: as many as were noted are taken for those that were.
+    The ids are asked for only where the numbers differ: as many as were noted are taken for those that were. The last
+    report is withdrawn before anything is forgotten: a run that dies before it has written the lost ones again leaves a
+    ledger in which nothing is amiss.
     """
     ledger = Ledger(state)
     try:
-        known, held = ledger.count(), collection.count()
-        lost = ledger.keep(collection.ids() if held else ()) if known != held else 0
+        known, lost = ledger.count(), 0
+        if known and known != (held := collection.count()):
+            lost = ledger.keep(collection.ids() if held else (), lambda: _withdraw(state))
     finally:
         ledger.close()
     if lost:
@@ -166,6 +170,11 @@ def _last(state: Path) -> Report:
         return parse_report((state / REPORT_FILE).read_text())
     except (OSError, ConfigError):
         return Report("")
+
+
+def _withdraw(state: Path) -> None:
+    """The last report holds no more: until a run comes to its end, nothing is known to be done."""
+    (state / REPORT_FILE).unlink(missing_ok=True)
 
 
 def _keep(state: Path, report: Report) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from workloads.vectors.ingest import quarantine, services
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.records import Quarantined, Record
-from workloads.vectors.ingest.source import SettingsError
 from workloads.vectors.ingestion import Ingestion
 
 BATCH: Final = 64
@@ -107,7 +107,7 @@ def deliver(records: Iterable[Record], job: Job) -> Delivered:
         try:
             for batch in batches(worker.fresh(records), BATCH):
                 worker.take(batch)
-        except services.Unavailable as error:
+        except Unavailable as error:
             worker.done += Delivered(failure=str(error))
         except SettingsError as error:
             worker.done += Delivered(failure=str(error), wrong_settings=True)
@@ -136,7 +136,7 @@ class _Worker:
         """Deliver a batch. One that a gateway refuses is halved until the record that is at fault stands alone."""
         try:
             self._deliver(batch)
-        except services.Refused as error:
+        except Refused as error:
             if len(batch) == 1:
                 bad = Quarantined(batch[0].file, f"refused: {error}", json.dumps(batch[0].metadata))
                 quarantine.add(self.job.state, [bad])
@@ -150,7 +150,7 @@ class _Worker:
         started = time.monotonic()
         embedded, revision = self.embedder.embed([record.text for record in batch])
         if revision != self.job.revision:
-            raise services.Unavailable(
+            raise Unavailable(
                 f"model {self.job.ingestion.model_id}: expected revision {self.job.revision[:12]} throughout the run,"
                 f" got {revision[:12]}; the next run takes it from the start"
             )

@@ -5,7 +5,7 @@ SQLite, because several processes note in it at once, look up a few ids at a tim
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,14 +43,19 @@ class Ledger:
         (number,) = self._database.execute("SELECT count(*) FROM vectors WHERE noted >= ?", (since,)).fetchone()
         return int(number)
 
-    def keep(self, ids: Iterable[str]) -> int:
-        """Forget all others: they are in the collection no more. Returns how many those were."""
+    def keep(self, ids: Iterable[str], before: Callable[[], None]) -> int:
+        """Forget all others: they are in the collection no more. Returns how many those were.
+
+        If there are any, `before` is called first: what it does is done whenever they are forgotten, killed or not.
+        """
         with self._database:
             self._database.execute("BEGIN")
             self._database.execute("CREATE TEMP TABLE held (id TEXT PRIMARY KEY) WITHOUT ROWID")
             self._database.executemany("INSERT INTO held VALUES (?)", ((identity,) for identity in ids))
             gone = self._database.execute("DELETE FROM vectors WHERE id NOT IN (SELECT id FROM held)").rowcount
             self._database.execute("DROP TABLE held")
+            if gone:
+                before()
         return gone
 
     def close(self) -> None:

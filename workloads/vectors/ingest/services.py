@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import httpx2
 
-from workloads.vectors.ingest.source import SettingsError
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingestion import Ingestion
-from workloads.vectors.layout import DEFAULT_NAMESPACE
+from workloads.vectors.layout import DEFAULT_NAMESPACE, NO_NAMESPACE
 
 INFERENCE_TOKEN: Final = "INFERENCE_TOKEN"
 API_KEY: Final = "VECTORS_API_KEY"
@@ -31,14 +31,6 @@ RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_VECTORS: Final = 1000
 MAX_BODY_BYTES: Final = 2_000_000
 """Of an upsert (https://docs.pinecone.io/reference/api/database-limits)."""
-
-
-class Refused(Exception):
-    """A gateway takes the request as little again as this time: something in it is wrong."""
-
-
-class Unavailable(Exception):
-    """A server was away for longer than anybody waits, or became another; a later run may fare better."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +65,8 @@ class Collection:
 
     def count(self) -> int:
         """Vectors in the namespace, with all that was acknowledged before. Raises Unavailable, SettingsError."""
-        name = quote(self.ingestion.namespace or DEFAULT_NAMESPACE, safe="")
-        answer = self._get(f"namespaces/{name}", {}, known=(200, 404))
+        name = self.ingestion.namespace or DEFAULT_NAMESPACE
+        answer = self._get(f"namespaces/{quote(name, safe='')}", {}, missing=NO_NAMESPACE.format(name))
         return int(answer.json()["record_count"]) if answer.status_code == 200 else 0
 
     def ids(self) -> Iterator[str]:
@@ -90,11 +82,11 @@ class Collection:
     def _post(self, route: str, body: Any) -> httpx2.Response:
         return post(self.http, self._url(route), body, _token("api-key", API_KEY))
 
-    def _get(self, route: str, parameters: dict[str, str], known: Sequence[int] = (200,)) -> httpx2.Response:
+    def _get(self, route: str, parameters: dict[str, str], missing: str = "") -> httpx2.Response:
         request = self.http.build_request(
             "GET", self._url(route), params=parameters, headers=_token("api-key", API_KEY)
         )
-        return send(self.http, request, known)
+        return send(self.http, request, missing)
 
     def _url(self, route: str) -> str:
         return f"{self.ingestion.vectors}/v/{quote(self.ingestion.collection)}/{route}"
@@ -135,8 +127,8 @@ def post(http: httpx2.Client, url: str, body: Any, headers: dict[str, str]) -> h
     return send(http, http.build_request("POST", url, content=content.encode(), headers=headers))
 
 
-def send(http: httpx2.Client, request: httpx2.Request, known: Sequence[int] = (200,)) -> httpx2.Response:
-    """The answer of a `known` status, asked for again for as long as that may help.
+def send(http: httpx2.Client, request: httpx2.Request, missing: str = "") -> httpx2.Response:
+    """The answer, asked for again for as long as that may help: a 200, or a 404 that says what is `missing`.
 
     Raises Refused, Unavailable, SettingsError.
     """
@@ -148,9 +140,9 @@ def send(http: httpx2.Client, request: httpx2.Request, known: Sequence[int] = (2
         except httpx2.TransportError as error:
             said = f"no answer ({type(error).__name__})"
         if answer is not None:
-            if answer.status_code in known:
+            if answer.status_code == 200 or (missing and answer.status_code == 404 and _message(answer) == missing):
                 return answer
-            said = f"{answer.status_code} {_message(answer)}"
+            said = f"{answer.status_code} {_message(answer)[:300]}"
             if answer.status_code in (401, 403):
                 raise SettingsError(f"{url}: {said}; expected a token that may use it in the job's environment")
             if answer.status_code == 404 and waiting.seconds > UNKNOWN_SECONDS:
@@ -163,7 +155,7 @@ def send(http: httpx2.Client, request: httpx2.Request, known: Sequence[int] = (2
 
 
 def _token(header: str, variable: str, prefix: str = "") -> dict[str, str]:
-    token = os.environ.get(variable, "")
+    token = os.environ.get(variable, "").strip()  # a Secret made of a file ends with a line
     return {header: f"{prefix}{token}"} if token else {}
 
 
@@ -174,4 +166,4 @@ def _message(answer: httpx2.Response) -> str:
     except ValueError:
         return ""
     said = body.get("message") or body.get("error") if isinstance(body, dict) else ""
-    return str(said or "")[:300]
+    return str(said or "")

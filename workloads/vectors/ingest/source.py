@@ -1,21 +1,21 @@
 """Where records come from: files, on a mounted claim or fetched from elsewhere (`bucket`)."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from workloads.edge.digests import sha256_of
+from workloads.vectors.ingest.errors import SettingsError
+from workloads.vectors.ingest.patterns import matcher, scope
 from workloads.vectors.ingest.records import fields_of
 from workloads.vectors.ingestion import Ingestion
 
 LOOKED_AT: Final = 100
 """Lines of each file that are looked at before the work begins."""
-
-
-class SettingsError(Exception):
-    """The settings or the source are wrong, another try can't help; the message says what is expected where."""
 
 
 class Listing(Protocol):
@@ -47,9 +47,7 @@ class Source:
     def identities(self) -> Iterator[str]:
         """Name, size and sha256 (hex) of each file."""
         for file, name in self.names.items():
-            with file.open("rb") as content:
-                held = hashlib.file_digest(content, "sha256").hexdigest()
-            yield f"{name}\0{file.stat().st_size}\0{held}"
+            yield f"{name}\0{file.stat().st_size}\0{sha256_of(file)}"
 
     def fetch(self, scratch: Path) -> "Source":
         """Itself."""
@@ -87,13 +85,24 @@ def find(ingestion: Ingestion, claims: Path) -> Source:
     root, pattern = folder_of(ingestion.source, claims)
     holder, state = folder_of(ingestion.state, claims)
     own = holder / state
-    found = sorted(file for file in root.glob(pattern or "*.jsonl") if file.is_file() and own not in file.parents)
+    found = sorted(file for file in _matching(root, pattern or "*.jsonl") if own not in file.parents)
     if not found:
         there = sorted(entry.name for entry in root.iterdir())[:8]
         raise SettingsError(
             f"{ingestion.source}: expected files, found none; the claim holds {', '.join(there) or 'nothing'}"
         )
     return Source({file: str(file.relative_to(root)) for file in found})
+
+
+def _matching(root: Path, pattern: str) -> Iterator[Path]:
+    """The files in a folder that a pattern matches. Wildcards look into no folder by a link, which may be a circle."""
+    pattern = PurePosixPath(pattern).as_posix()
+    (prefix, deep), wanted = scope(pattern), matcher(pattern)
+    for folder, folders, names in os.walk(root / prefix.rpartition("/")[0]):
+        files = (Path(folder, name) for name in names)
+        yield from (file for file in files if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file())
+        if not deep:
+            folders.clear()
 
 
 def check_fields(source: Source, ingestion: Ingestion) -> None:

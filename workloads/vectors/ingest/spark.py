@@ -18,10 +18,11 @@ from urllib.parse import unquote, urlsplit
 
 from workloads.vectors.ingest import duplicates, quarantine
 from workloads.vectors.ingest.delivery import Delivered, Job, deliver
+from workloads.vectors.ingest.errors import SettingsError
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
 from workloads.vectors.ingest.records import Quarantined, Record, check
-from workloads.vectors.ingest.source import SettingsError, Source
+from workloads.vectors.ingest.source import Source
 
 DRIVER_MEMORY: Final = "1g"
 """The JVM's heap. In local mode driver and executors are one."""

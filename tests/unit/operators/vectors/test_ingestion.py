@@ -69,17 +69,22 @@ def test_a_bucket_is_named_with_its_server_and_the_state_is_in_the_platforms_cla
 
 def test_a_key_that_is_not_there_is_named_before_the_job_and_while_it_waits_for_it() -> None:
     item = from_bucket(credentials=KEYS)
-    half = replace(SEEN, secrets=frozenset({("bucket", "id")}))
+    half = replace(SEEN, keys={("bucket", "id"): True, ("bucket", "secret"): False})
     assert ingestion.document(item, half, GATEWAYS) is None
-    for observed in (half, replace(half, run=Run())):
+    refused = "its pod: CreateContainerConfigError: couldn't find key secret in Secret ml/bucket"
+    for observed in (half, replace(half, run=Run(waiting=refused))):
         _, reason, message = finding(item, observed)
         assert reason == "SecretNotFound"
         assert "expected key secret of Secret bucket in this namespace, found none" in message
-        assert "`kubectl create secret generic bucket --from-literal=secret=…`" in message
-    assert "--from-literal=id=… --from-literal=secret=…" in finding(item, SEEN)[2]
-    assert ingestion.document(
-        item, replace(half, secrets=frozenset({("bucket", k) for k in ("id", "secret")})), GATEWAYS
-    )
+        assert message.endswith("; add the key secret to Secret bucket")
+    assert "generic bucket --from-file=id=FILE --from-file=secret=FILE`" in finding(item, SEEN)[2]
+    assert ingestion.document(item, replace(half, keys={("bucket", k): True for k in ("id", "secret")}), GATEWAYS)
+
+
+def test_a_run_that_has_begun_has_its_keys_whatever_becomes_of_the_secret() -> None:
+    shown, (found,) = ingestion.status(from_bucket(credentials=KEYS), replace(SEEN, run=Run()))
+    assert shown is not None
+    assert (shown.state, found.reason) == ("Running", "Running")
 
 
 def test_a_buckets_keys_come_by_reference_and_nobodys_are_none() -> None:

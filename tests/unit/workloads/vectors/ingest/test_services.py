@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
 from workloads.vectors.ingest import services
-from workloads.vectors.ingest.services import Refused, Unavailable, Waiting, post
-from workloads.vectors.ingest.source import SettingsError
+from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
+from workloads.vectors.ingest.services import Waiting, post
 
 URL = "http://gateway/v/papers/vectors/upsert"
 
@@ -77,8 +77,17 @@ def test_ids_come_page_by_page_and_a_namespace_that_is_not_there_holds_none() ->
     assert collection.count() == 0
 
 
+def test_a_collection_that_is_unknown_is_no_empty_one(slept: list[float]) -> None:
+    collection = services.Collection(
+        INGESTION, answering(httpx2.Response(404, json={"message": "index papers not found"}))
+    )
+    with pytest.raises(SettingsError, match="404 index papers not found; apply the object"):
+        collection.count()
+    assert sum(slept) > services.UNKNOWN_SECONDS
+
+
 def test_tokens_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(services.API_KEY, raising=False)
     assert services._token("api-key", services.API_KEY) == {}
-    monkeypatch.setenv(services.API_KEY, "mine")
+    monkeypatch.setenv(services.API_KEY, "mine\n")  # as of a file that an editor has written
     assert services._token("api-key", services.API_KEY) == {"api-key": "mine"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.workloads.vectors.test_ingestion import INGESTION
+from workloads.vectors.ingest.errors import SettingsError
 from workloads.vectors.ingest.ledger import Ledger
-from workloads.vectors.ingest.source import SettingsError, check_fields, digest, find
+from workloads.vectors.ingest.source import check_fields, digest, find
 
 
 @pytest.fixture
@@ -74,8 +75,14 @@ def test_the_ledger_keeps_the_last_digest_of_each_id(tmp_path: Path) -> None:
     again = Ledger(tmp_path)
     assert again.digests(["a", "b", "c"]) == {"a": "1", "b": "2"}
     assert (again.count(), again.count(since=9e9)) == (2, 0)
-    assert again.keep(iter(["b", "foreign"])) == 1
+    called: list[dict[str, str]] = []
+
+    def before() -> None:
+        called.append(ledger.digests(["a"]))
+
+    assert again.keep(iter(["b", "foreign"]), before) == 1
     assert ledger.digests(["a", "b", "foreign"]) == {"b": "2"}
-    assert (again.keep(()), again.keep(())) == (1, 0)
+    assert (again.keep((), before), again.keep((), before)) == (1, 0)
+    assert called == [{"a": "1"}, {}]  # before anything was forgotten, and only where something was
     again.close()
     ledger.close()
