@@ -13,13 +13,13 @@ Family and shape were added later: a manifest without them is read, and goes wit
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from workloads.edge.digests import sha256_of
-from workloads.edge.document import known
-from workloads.training.config import Shape
+from workloads.training.errors import InvalidJob
 
 FORMAT_VERSION: Final = 1
 NAME: Final = "manifest.json"
@@ -37,8 +37,8 @@ class Provenance:
     """sha256 (hex) of the tokens."""
     family: str = ""
     """'' where an old manifest does not say."""
-    shape: Shape | None = None
-    """None where an old manifest does not say."""
+    shape: Mapping[str, Any] | None = None
+    """As `Shape` has it, by name, or as another version of it had it. None where an old manifest does not say."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,24 @@ def write(folder: Path, step: int, provenance: Provenance) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """The manifest of a folder in which each file is as it was written. Raises Damaged."""
+    """The manifest of a folder in which each file is as it was written. Raises Damaged.
+
+    InvalidJob for one of a newer format: it is whole as far as anybody knows, and to pass it over would be to begin
+    anew, and to remove it in the end.
+    """
     file = folder / NAME
     try:
         text = file.read_text()
         said = json.loads(text)
-        version, step, files = int(said["formatVersion"]), int(said["step"]), said["files"]
-        shape = Shape(**known(Shape, said["shape"])) if said.get("shape") else None
+        if (version := int(said["formatVersion"])) > FORMAT_VERSION:  # first: nothing else need be as it is here
+            raise InvalidJob(
+                f"{file}: formatVersion: expected at most {FORMAT_VERSION}, found {version}: go on with the version that "
+                "wrote it, or train into another folder"
+            )
+        step, files = int(said["step"]), said["files"]
+        # Not as a Shape: one with another field is another model, and no damage.
+        shape = dict(said["shape"]) if said.get("shape") else None
         provenance = Provenance(str(said["data"]), str(said.get("family", "")), shape)
-        if version > FORMAT_VERSION:
-            raise Damaged(f"{folder.name}/{NAME}: formatVersion: expected at most {FORMAT_VERSION}, found {version}")
         for name, expected in files.items():
             _verify(folder, name, int(expected["bytes"]), str(expected["sha256"]))
     except FileNotFoundError:
@@ -110,7 +118,7 @@ def sync(folder: Path) -> None:
 
 
 def _model(provenance: Provenance) -> str:
-    shape = asdict(provenance.shape) if provenance.shape else {}
+    shape = provenance.shape or {}
     return f"{provenance.family} of {', '.join(f'{name} {value}' for name, value in shape.items())}"
 
 

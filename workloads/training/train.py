@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -163,7 +163,7 @@ def _data(job: Job) -> Tokens:
 
 
 def _provenance(job: Job, shape: Shape, data: Tokens) -> Provenance:
-    return Provenance(data.sha256, job.model.family, shape)
+    return Provenance(data.sha256, job.model.family, asdict(shape))
 
 
 def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
