@@ -163,7 +163,9 @@ def _data(job: Job) -> Tokens:
 
 
 def _provenance(job: Job, shape: Shape, data: Tokens) -> Provenance:
-    return Provenance(data.sha256, job.model.family, asdict(shape))
+    return Provenance(
+        data.sha256, job.model.family, asdict(shape), job.seed, job.global_batch_tokens, job.data.sequence_length
+    )
 
 
 def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
@@ -188,9 +190,9 @@ def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
 def _check_resumed(found: Provenance, expected: Provenance, kept: Path) -> None:
     """A run goes on with what it was begun with, or not at all. Raises InvalidJob.
 
-    Its order of the data is a function of seed and step over the tokens it was begun with: over others, sequences would
-    be left out or come twice, and the curve would say nothing of it. Tokens count by their content: a text that was
-    copied anew, or edited and put back, is the same.
+    Its order of the data is a function of seed, step, batch and sequence over the tokens it was begun with: with
+    others, sequences would be left out or come twice, and the curve would say nothing of it. Tokens count by their
+    content: a text that was copied anew, or edited and put back, is the same.
     """
     if wrong := manifest.difference(found, expected):
         raise InvalidJob(f"{kept}: {wrong}")
