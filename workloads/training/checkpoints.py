@@ -45,7 +45,10 @@ def save(
 
 
 def newest(folder: Path) -> tuple[Manifest | None, tuple[str, ...]]:
-    """The newest checkpoint that is as it was written, and what was found wrong with those after it."""
+    """The newest checkpoint that is as it was written, and what was found wrong with those after it.
+
+    Raises InvalidJob for one that a newer version wrote.
+    """
     rejected: list[str] = []
     for step in _steps(folder):
         try:

@@ -5,24 +5,34 @@ with the size and sha256 of each file; a folder without one, or that differs fro
 
     {"formatVersion": 1, "step": 200, "data": "<sha256 of the tokens>", "family": "gpt2",
      "shape": {"layers": 12, "heads": 12, "width": 768, "context": 1024, "vocabulary": 50257},
+     "seed": 0, "global_batch_tokens": 524288, "sequence_length": 1024,
      "files": {"__0_0.distcp": {"bytes": 1494000, "sha256": "<hex>"}}}
 
-Family and shape were added later: a manifest without them is read, and goes with any model, as far as torch lets it.
+All from `family` to `sequence_length` was added later: a manifest without one of them is read, and goes with any, as
+far as torch lets it.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from workloads.edge.digests import sha256_of
 from workloads.edge.document import known
 from workloads.training.config import Shape
+from workloads.training.errors import InvalidJob
 
 FORMAT_VERSION: Final = 1
 NAME: Final = "manifest.json"
+ORDER: Final = {
+    "seed": "seed",
+    "global_batch_tokens": "global_batch_tokens",
+    "sequence_length": "data.sequence_length",
+}
+"""What makes the order of the data, by its place in the job's document."""
 
 
 class Damaged(Exception):
@@ -31,14 +41,18 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is trained, and on what. A run goes on from checkpoints of its own provenance only."""
+    """What is trained, on what, and in which order. A run goes on from checkpoints of its own provenance only."""
 
     data: str
     """sha256 (hex) of the tokens."""
     family: str = ""
     """'' where an old manifest does not say."""
-    shape: Shape | None = None
-    """None where an old manifest does not say."""
+    shape: Mapping[str, Any] | None = None
+    """As `Shape` has it, by name, or as another version of it had it. None where an old manifest does not say."""
+    seed: int | None = None
+    """This and the next two make the order of the data; each None where an old manifest does not say."""
+    global_batch_tokens: int | None = None
+    sequence_length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,16 +79,25 @@ def write(folder: Path, step: int, provenance: Provenance) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """The manifest of a folder in which each file is as it was written. Raises Damaged."""
+    """The manifest of a folder in which each file is as it was written. Raises Damaged.
+
+    InvalidJob for one of a newer format: it is whole as far as anybody knows, and to pass it over would be to begin
+    anew, and to remove it in the end.
+    """
     file = folder / NAME
     try:
         text = file.read_text()
         said = json.loads(text)
-        version, step, files = int(said["formatVersion"]), int(said["step"]), said["files"]
-        shape = Shape(**known(Shape, said["shape"])) if said.get("shape") else None
-        provenance = Provenance(str(said["data"]), str(said.get("family", "")), shape)
-        if version > FORMAT_VERSION:
-            raise Damaged(f"{folder.name}/{NAME}: formatVersion: expected at most {FORMAT_VERSION}, found {version}")
+        if (version := int(said["formatVersion"])) > FORMAT_VERSION:  # first: nothing else need be as it is here
+            raise InvalidJob(
+                f"{file}: formatVersion: expected at most {FORMAT_VERSION}, found {version}: go on with the version "
+                "that wrote it, or train into another folder"
+            )
+        step, files = int(said["step"]), said["files"]
+        # Not as a Shape: one with another field is another model, and no damage.
+        shape = dict(said["shape"]) if said.get("shape") else None
+        order = {name: int(said[name]) for name in ORDER if said.get(name) is not None}
+        provenance = Provenance(str(said["data"]), str(said.get("family", "")), shape, **order)
         for name, expected in files.items():
             _verify(folder, name, int(expected["bytes"]), str(expected["sha256"]))
     except FileNotFoundError:
@@ -85,19 +108,27 @@ def verify(folder: Path) -> Manifest:
 
 
 def difference(found: Provenance, expected: Provenance) -> str:
-    """What of a run is not as its checkpoints have it, with what to do; '' where it can go on from them."""
+    """All that is not with a run as its checkpoints have it, with what to do; '' where it can go on from them."""
+    wrong = []
     if found.family and (found.family, found.shape) != (expected.family, expected.shape):
-        return (
+        wrong.append(
             f"model: expected that of the checkpoints, {_model(found)}, got {_model(expected)}; declare it as it was, "
             "or train the other one into another folder"
         )
+    for name, place in ORDER.items():
+        was, now = getattr(found, name), getattr(expected, name)
+        if was is not None and was != now:
+            wrong.append(
+                f"{place}: expected that of the checkpoints, {was}, got {now}: the data would come in another order; "
+                "declare it as it was, or train into another folder"
+            )
     if found.data != expected.data:
-        return (
+        wrong.append(
             f"data: expected the tokens that the checkpoints were trained on (sha256 {found.data[:12]}…), found others "
             f"({expected.data[:12]}…): the text or the tokenizer was changed since; put them back, or train on the "
             "changed ones into another folder"
         )
-    return ""
+    return "; ".join(wrong)
 
 
 def sync(folder: Path) -> None:
@@ -110,7 +141,8 @@ def sync(folder: Path) -> None:
 
 
 def _model(provenance: Provenance) -> str:
-    shape = asdict(provenance.shape) if provenance.shape else {}
+    shape = dict(provenance.shape or {})
+    shape = {**known(Shape, shape), **shape}  # in the order in which one says it, which the file has not
     return f"{provenance.family} of {', '.join(f'{name} {value}' for name, value in shape.items())}"
 
 

@@ -1,7 +1,7 @@
 """How workers share a model, applied from outside: the model files know nothing of it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,12 +16,15 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from workloads.training.config import Strategy
+from workloads.training.errors import InvalidJob
 from workloads.training.models import bert, gpt2
 
 Value = TypeVar("Value")
 
 TIMEOUT: Final = timedelta(minutes=5)
 """How long a worker waits for the others, at the start and in each step, before it takes them for lost."""
+PATIENCE: Final = timedelta(days=1)
+"""How long a worker waits for what the first one has to make or read before the first step: a corpus takes hours."""
 UNITS: Final = (gpt2.Block, bert.Layer)
 """Whose weights are gathered and let go together: one layer's are whole at a time, and the next one's on their way."""
 BYTES_A_PARAMETER: Final = 16
@@ -60,6 +63,29 @@ def from_first(value: Value) -> Value:
     values = [value]
     dist.broadcast_object_list(values)
     return values[0]
+
+
+def decided(decide: Callable[[], Value]) -> Value:
+    """What the first worker decides, on all of them; none of the others calls `decide`. Raises InvalidJob on all alike.
+
+    Nothing of it lies in a file, which might be an earlier start's. A first worker that ends without an answer closes
+    its connections, and so ends the others.
+    """
+    patient = dist.new_group(timeout=PATIENCE, backend="gloo")  # the workers' own group gives up after TIMEOUT
+    outcome: list[Value | InvalidJob | None] = [None]
+    if dist.get_rank() == 0:
+        try:
+            outcome = [decide()]
+        except InvalidJob as wrong:
+            # If it were raised here alone, the others would end of a lost connection, with an exit code that asks for
+            # another try; whichever is seen first would count.
+            outcome = [wrong]
+    dist.broadcast_object_list(outcome, group=patient)
+    answer: Any = outcome[0]
+    if isinstance(answer, InvalidJob):
+        raise answer
+    found: Value = answer
+    return found
 
 
 def choose(asked: Strategy, parameters: int, memory: int) -> Strategy:

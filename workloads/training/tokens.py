@@ -80,8 +80,8 @@ def read(folder: Path) -> Tokens:
 def identity(source: Path, tokenizer: Path) -> str:
     """Which text and which tokenizer these are, hex: another one after any edit. Raises InvalidJob.
 
-    Files are known by path, size and time of change, as make and rsync know them: each worker can ask at each start,
-    and reads none of the text. One that was only copied anew makes the same tokens once more. The inode's own time
+    Files are known by path, size and time of change, as make and rsync know them: that is asked at each start, and
+    reads none of the text. One that was only copied anew makes the same tokens once more. The inode's own time
     would be surer, but a volume that is handed to another pod's group (fsGroup) has that changed.
     """
     known = hashlib.sha256(f"{FORMAT_VERSION}\n".encode())

@@ -1,10 +1,8 @@
 """`torchrun … -m workloads.training train --job job.json`: one worker of a training run."""
 
 import argparse
-import os
 import sys
-import time
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,11 +13,22 @@ from workloads.edge.document import ConfigError
 from workloads.training import checkpoints, config, manifest, order, parallel, schedule, tokens, weights
 from workloads.training.config import Checkpoint, Job, Progress, Shape, State
 from workloads.training.errors import InvalidJob
-from workloads.training.manifest import Provenance
+from workloads.training.manifest import Manifest, Provenance
 from workloads.training.objectives import Objective, objective
 from workloads.training.parallel import Worker
 from workloads.training.progress import Report
 from workloads.training.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a start goes on from, the same for all workers."""
+
+    data: Tokens
+    found: Manifest | None
+    """The newest checkpoint that is whole."""
+    rejected: tuple[str, ...]
+    """Those after it, with what is wrong with each."""
 
 
 def main(arguments: list[str]) -> int:
@@ -42,9 +51,11 @@ def train(job: Job) -> None:
     """Be one worker of the run, from the newest good checkpoint to the finished model. Raises InvalidJob."""
     folder = Path(job.checkpoints.folder)
     kept = folder / config.CHECKPOINTS_FOLDER
-    shape, data = weights.shape(job.model), _data(job)
-    provenance = Provenance(data.sha256, job.model.family, shape)
+    shape = weights.shape(job.model)
     with parallel.joined() as worker:
+        beginning = parallel.decided(lambda: _beginning(job, shape, kept))
+        data, found = beginning.data, beginning.found
+        provenance = _provenance(job, shape, data)
         _check(job, shape, data, worker.workers)
         batches = objective(job, data)
         torch.manual_seed(job.seed)
@@ -60,13 +71,11 @@ def train(job: Job) -> None:
         if worker.rank == 0:
             starting = Progress(State.STARTING, steps=job.steps, workers=worker.workers, strategy=strategy)
             report = Report(folder, replace(starting, parameters=parameters))
-        found, rejected = parallel.from_first(checkpoints.newest(kept) if worker.rank == 0 else (None, ()))
         if found:
-            _check_resumed(found.provenance, provenance, kept)
             checkpoints.load(kept, found.step, model, optimizer)
         checkpoint = Checkpoint(found.step, found.digest) if found else None
         if report:
-            report.start(checkpoint, rejected)
+            report.start(checkpoint, beginning.rejected)
             tokens.remove_outdated(folder / config.TOKENS_FOLDER, data)
 
         for step in range(found.step if found else 0, job.steps):
@@ -124,8 +133,20 @@ def _adamw(model: nn.Module, job: Job) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=named.learning_rate, betas=betas, foreach=False)
 
 
+def _beginning(job: Job, shape: Shape, kept: Path) -> Beginning:
+    """Look for checkpoints, and have the tokens: the first worker's part. Raises InvalidJob.
+
+    The others take its word: asked for itself, each would say of a text that is edited in between that it is another.
+    """
+    found, rejected = checkpoints.newest(kept)
+    data = _data(job)
+    if found:
+        _check_resumed(found.provenance, _provenance(job, shape, data), kept)
+    return Beginning(data, found, rejected)
+
+
 def _data(job: Job) -> Tokens:
-    """The tokens: prepared by somebody, or by the first worker, for which the others wait. Raises InvalidJob.
+    """The tokens: prepared by somebody, or here. Raises InvalidJob.
 
     Those of a text or a tokenizer that was edited since are made anew, beside the old ones. Whether a run that has
     begun may go on with them is then seen by their content (`_check_resumed`).
@@ -136,12 +157,15 @@ def _data(job: Job) -> Tokens:
     if not job.data.tokenizer:
         raise InvalidJob(f"data.tokenizer: expected one, since {source} is not prepared, got ''")
     folder = Path(job.checkpoints.folder) / config.TOKENS_FOLDER / tokens.identity(source, tokenizer)
-    if os.environ.get("RANK", "0") != "0":
-        while not tokens.prepared(folder):  # torchrun ends this worker if the first one fails
-            time.sleep(0.2)
-    elif not tokens.prepared(folder):
-        return tokens.prepare(source, tokens.open_tokenizer(tokenizer), folder)
-    return tokens.read(folder)
+    if tokens.prepared(folder):
+        return tokens.read(folder)
+    return tokens.prepare(source, tokens.open_tokenizer(tokenizer), folder)
+
+
+def _provenance(job: Job, shape: Shape, data: Tokens) -> Provenance:
+    return Provenance(
+        data.sha256, job.model.family, asdict(shape), job.seed, job.global_batch_tokens, job.data.sequence_length
+    )
 
 
 def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
@@ -166,9 +190,9 @@ def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
 def _check_resumed(found: Provenance, expected: Provenance, kept: Path) -> None:
     """A run goes on with what it was begun with, or not at all. Raises InvalidJob.
 
-    Its order of the data is a function of seed and step over the tokens it was begun with: over others, sequences would
-    be left out or come twice, and the curve would say nothing of it. Tokens count by their content: a text that was
-    copied anew, or edited and put back, is the same.
+    Its order of the data is a function of seed, step, batch and sequence over the tokens it was begun with: with
+    others, sequences would be left out or come twice, and the curve would say nothing of it. Tokens count by their
+    content: a text that was copied anew, or edited and put back, is the same.
     """
     if wrong := manifest.difference(found, expected):
         raise InvalidJob(f"{kept}: {wrong}")

@@ -23,10 +23,11 @@ ENVIRONMENT: Final = os.environ | {
 class Run:
     """One job in a folder of its own."""
 
-    def __init__(self, job: Job, folder: Path) -> None:
+    def __init__(self, job: Job, folder: Path, checkpoints: Path | None = None) -> None:
+        """`checkpoints` is where another worker of the same run has them."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        self.job = replace(job, checkpoints=replace(job.checkpoints, folder=str(folder)))
+        self.job = replace(job, checkpoints=replace(job.checkpoints, folder=str(checkpoints or folder)))
         (folder / "job.json").write_text(config.render(self.job))
 
     def start(self, workers: int, restarts: int = 0) -> Process:
@@ -39,6 +40,13 @@ class Run:
         conf = f"is_host={int(number == 0)},keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=1"
         host = ["--rdzv-conf", conf, "--local-addr", "127.0.0.1"]
         return self._launch(f"log-{number}", "--nnodes", "2", "--max-restarts", "3", *meet, *host)
+
+    def start_worker(self, rank: int, workers: int, port: int) -> Process:
+        """One of them alone, as torchrun would."""
+        meet = {"RANK": rank, "WORLD_SIZE": workers, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        environment = ENVIRONMENT | {name: str(value) for name, value in meet.items()}
+        command = [*PYTHON, "train", "--job", str(self.folder / "job.json")]
+        return Process(command, self.folder / f"log-{rank}", environment)
 
     def _launch(self, log: str, *options: str) -> Process:
         command = [*PYTHON, "launch", *options, "--job", str(self.folder / "job.json")]

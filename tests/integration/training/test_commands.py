@@ -163,6 +163,29 @@ def test_a_run_does_not_go_on_as_another_model(
     assert run.progress().state is State.INVALID
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 1}, "seed: expected that of the checkpoints, 0, got 1"),
+        ({"global_batch_tokens": 512}, "global_batch_tokens: expected that of the checkpoints, 256, got 512"),
+        ({"data": {"sequence_length": 64}}, "data.sequence_length: expected that of the checkpoints, 32, got 64"),
+    ],
+    ids=["seed", "batch", "sequence"],
+)
+def test_a_run_does_not_go_on_with_its_data_in_another_order(
+    job: Job, sharded: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], told: str
+) -> None:
+    shutil.copytree(sharded.folder, tmp_path / "run")
+    changed: dict[str, Any] = {
+        name: replace(getattr(job, name), **value) if isinstance(value, dict) else value
+        for name, value in change.items()
+    }
+    run = Run(replace(job, **changed), tmp_path / "run")
+    assert train.main(["--job", str(run.folder / "job.json")]) == 64
+    assert told in capsys.readouterr().err
+    assert run.progress().state is State.INVALID
+
+
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text("{}")
     ran = command("train", "--job", tmp_path / "job.json")
