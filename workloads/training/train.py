@@ -195,7 +195,7 @@ def _check_resumed(found: Provenance, expected: Provenance, kept: Path) -> None:
     content: a text that was copied anew, or edited and put back, is the same.
     """
     if wrong := manifest.difference(found, expected):
-        raise InvalidJob(f"{kept}: {wrong}")
+        raise InvalidJob(f"{kept}: {wrong}; then delete the job and declare it anew: its checkpoints stay")
 
 
 def _invalid(message: str, job: Job | None) -> int:
