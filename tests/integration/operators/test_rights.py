@@ -46,8 +46,24 @@ def worked(cluster: Cluster, page: str) -> None:
     until("the call back", lambda: workers(cluster)[0]["spec"]["suspend"])
     cluster.kubectl("-n", NAMESPACE, "delete", "pod", "rights-w-0-0-x", "--grace-period=0", "--force")
     cluster.kubectl("-n", NAMESPACE, "delete", "vc,tj", "--all", "--wait")
+    # Children that nobody owns: of the others the garbage collector may be the first to see that their owner is gone.
+    apply(cluster, *stray_children())
+    deleted = {("apps", "deployments", "delete"), ("", "services", "delete"), ("", "secrets", "delete")}
+    until("their end", lambda: deleted <= set(used(cluster, "operator")))
     cluster.kubectl("-n", NAMESPACE, "delete", "im", "--all", "--wait")
-    until("the end of the children", lambda: ("apps", "deployments", "delete") in set(used(cluster, "operator")))
+
+
+def stray_children() -> list[dict[str, Any]]:
+    """What an operator of before may have left."""
+    metadata = {"name": "stray", "namespace": NAMESPACE, "labels": {"homespun.dev/kind": "InferenceModel"}}
+    labels = {"app": "stray"}
+    pod = {"metadata": {"labels": labels}, "spec": pod_of("stray", labels)["spec"]}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata},
+    ]
 
 
 @pytest.mark.usefixtures("worked")
