@@ -215,7 +215,7 @@ def test_a_load_balancer_is_ready_when_it_has_an_address_and_other_services_at_o
                             "ports": [{"port": 80}]}, opts=options)
     """
     up = up_that_waits(project, cluster, lines, "no address from a load balancer")
-    assert "plain created" in up.log.read_text()
+    up.until("the plain one", lambda: "plain created" in up.log.read_text())
     patch = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
     cluster.kubectl("patch", "service", "balanced", "--subresource=status", "--type=merge", "-p", patch)
     ends_well(up)
