@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor up model data shell down tools environments test lint unit integration e2e bench-embedding bench-training bench-vectors lock clean
+.PHONY: help home doctor up model data fetch shell down tools environments test lint unit integration e2e bench-embedding bench-training bench-vectors lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -22,13 +22,20 @@ ISOLATED = unshare --net --mount-proc --pid --fork --kill-child
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# MACHINES=3 is a lab of its own: stacks/Pulumi.lab3-base.yaml.
+ifdef MACHINES  # also in `make shell`, which says which stack it is of
+STACK := lab$(filter-out 1,$(MACHINES))
+endif
 STACK ?= lab
 CLI = $(shell python3 -m tools --environment stacks)/bin/python -m cli
+
+home: ## a cluster of machines of your own: asks for them, looks at them, writes stacks/Pulumi.home*.yaml
+	@$(CLI) home
 
 doctor: ## what was found, what will be touched, how much is downloaded or compiled, what stands in the way
 	@$(CLI) doctor --stack $(STACK)
 
-up: ## tools, machine, cluster, platform, a model, a collection; ends with an answer (STACK=lab); a second one changes nothing
+up: ## tools, machines, cluster, platform, a model, a collection; ends with an answer (STACK=lab, MACHINES=1); a second one changes nothing
 	@$(CLI) up --stack $(STACK)
 
 model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there
@@ -38,6 +45,11 @@ model: ## copy a model's folder into the claim `models`: FROM=folder, NAME=its n
 data: ## copy texts or records into the claim `data`: FROM=folder, NAME=its name there, REPLACE=1 for one that is there
 	@$(if $(FROM),,$(error FROM: expected a folder, got none; make data FROM=folder))
 	@$(CLI) data --stack $(STACK) --name "$(NAME)" $(if $(filter 1,$(REPLACE)),--replace) "$(FROM)"
+
+fetch: ## copy a file or a folder out of a claim: FROM=data/.training/shakespeare/model TO=where it is to be on this box
+	@$(if $(FROM),,$(error FROM: expected CLAIM/PATH, got none; make fetch FROM=data/.training/shakespeare/model))
+	@$(if $(TO),,$(error TO: expected where it is to be on this box, got nothing; TO=/tmp/model))
+	@$(CLI) fetch --stack $(STACK) --to "$(TO)" "$(FROM)"
 
 shell: ## a shell in which pulumi, kubectl and python find everything
 	@$(CLI) shell --stack $(STACK)
@@ -61,7 +73,8 @@ unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
 integration: tools environments ## on real parts, each started once; two groups of tests at a time
-	@python3 -m tools versitygw
+	@python3 -m tools headscale versitygw
+	@$(DEV)/python -m tools.jobset
 	$(DEV)/python -m tests.side_by_side $(TRAINING)/pytest
 
 e2e: tools environments ## a real machine, a real cluster, a real model: from nothing to an answer and back
@@ -69,7 +82,7 @@ e2e: tools environments ## a real machine, a real cluster, a real model: from no
 
 environments: ## build the Python environments that the tests' programs run in
 	@for extra in operator serving triton vectors milvus spark training training-tests minilm gpt2 stacks hosts \
-		shell client-pinecone client-hf-036 client-hf-12 client-hf-24; do \
+		shell client-pinecone client-hf-036 client-hf-12 client-hf-24 client-vast; do \
 		python3 -m tools --environment $$extra >/dev/null || exit 1; done
 
 bench-embedding: ## latency, throughput and memory of a served model

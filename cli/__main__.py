@@ -1,4 +1,4 @@
-"""`python -m cli up|down|doctor|shell|model|data [--stack NAME]`; `make` calls it."""
+"""`python -m cli home|up|down|doctor|shell|model|data|fetch [--stack NAME]`; `make` calls it."""
 
 import argparse
 import sys
@@ -8,6 +8,8 @@ from cli import data, model
 from cli.doctor import doctor
 from cli.down import down
 from cli.errors import DEFAULT_STACK, CommandFailed, make
+from cli.fetch import fetch
+from cli.home import home
 from cli.lock import alone
 from cli.shell import shell
 from cli.up import up
@@ -37,6 +39,10 @@ def main() -> int:
                 model.bring(arguments.stack, arguments.folder, arguments.name, arguments.replace)
             case "data":
                 data.bring(arguments.stack, arguments.folder, arguments.name, arguments.replace)
+            case "home":
+                home()
+            case "fetch":
+                fetch(arguments.stack, arguments.source, arguments.to)
     except (CommandFailed, EnvironmentBuildError, HostError, LabError, SettingsError, ToolError) as error:
         screen.line("")
         print(f"\n{error}", file=sys.stderr)
@@ -57,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "doctor", "shell"):
+    for name in ("home", "up", "down", "doctor", "shell"):
         commands.add_parser(name, parents=[stack])
     of_a_model, of_data = "with model.onnx, tokenizer.json and what else belongs to it", "with texts or records"
     for name, what in (("model", of_a_model), ("data", of_data)):
@@ -65,6 +71,9 @@ def _arguments() -> argparse.Namespace:
         copy.add_argument("folder", type=Path, help=what)
         copy.add_argument("--name", default="", help="of the folder in the claim; that of the folder, if left out")
         copy.add_argument("--replace", action="store_true", help="a folder of that name with other content")
+    out = commands.add_parser("fetch", parents=[stack])
+    out.add_argument("source", help="CLAIM/PATH")
+    out.add_argument("--to", type=Path, required=True, help="where it is to be on this box")
     return parser.parse_args()
 
 

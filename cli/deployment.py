@@ -42,7 +42,7 @@ def run(project: Project, command: Literal["up", "destroy"]) -> Deployed:
             if event.seconds is None:
                 screen.line(f"{event.stage}  {event.what}")
             else:
-                seconds[event.stage] = event.seconds
+                seconds[event.stage] = max(event.seconds, seconds.get(event.stage, 0.0))  # of machines side by side
         read = _show(log, read)
         if over:
             break

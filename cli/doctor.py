@@ -1,130 +1,31 @@
 """`make doctor`: what was found, what will be touched, how much is downloaded or compiled, what stands in the way."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
-from cli.errors import CommandFailed, make
-from cli.kubectl import PATIENCE, Kubectl, cluster
-from cli.project import Project
+from cli.errors import make
+from cli.lab import tools_of
+from cli.obstacles import GO_BYTES, cluster_obstacles, home_obstacles, lab_obstacles, missing_tools, system
 from homespun import places
+from homespun.hosts import layout
+from homespun.hosts.facts import Facts
 from stacks import settings
-from stacks.machines import network, rootfs
-from stacks.machines.errors import LabError
-from stacks.machines.network import Network
-from stacks.platform.manifests import CLAIMS, OURS, PAGE, SYSTEM
-from stacks.settings import BaseSettings, GivenPlatform, PlatformSettings
-from tools.__main__ import missing_packages
+from stacks.machines import rootfs, sites
+from stacks.platform.manifests import PAGE, SYSTEM
+from stacks.settings import GivenPlatform, HomeBase, LabBase
 from tools.images import build
-from tools.obtain import cached_path, downloads_allowed, find
-from tools.pulumi.kubernetes.errors import KubeconfigError
-from tools.pulumi.kubernetes.kubeconfig import connection, read
-from tools.table import TOOLS
+from tools.obtain import downloads_allowed
 
-CACHE_BYTES: Final = 30 << 30
-"""Tools with Go's build cache, root file system, environments (torch's is 5 GB) and images."""
-STATE_BYTES: Final = 10 << 30
-"""The machine with what it unpacks."""
 MEMORY_BYTES: Final = 6 << 30
-GO_BYTES: Final = 6 << 30
-JOBSETS: Final = "jobsets.jobset.x-k8s.io"
-DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
-
-
-def obstacles(stack: str, platform: PlatformSettings) -> list[str]:
-    """Why `up` would fail: what was expected, what was found, what to do. Empty: nothing known stands in the way."""
-    if isinstance(platform, GivenPlatform):
-        return cluster_obstacles(platform, stack)
-    return lab_obstacles(settings.base(stack))
-
-
-def lab_obstacles(found: BaseSettings) -> list[str]:
-    """Why a lab could not come up: what was expected, what was found, what to do. Empty: nothing that is known."""
-    wrong = []
-    if os.geteuid() != 0:
-        wrong.append("user: expected root (namespaces, a bridge), found another; run it with sudo")
-    if missing := missing_packages():
-        wrong.append(f"packages: expected {', '.join(missing)}, found none; apt-get install {' '.join(missing)}")
-    if wrong:
-        return wrong  # what follows asks by these packages' commands
-    lab = Network(found.lab.name, found.lab.bridge, found.lab.range)
-    try:
-        network.check(lab)
-    except LabError as error:
-        wrong.append(str(error))
-    if chain := network.foreign_drop():
-        wrong.append(
-            f"netfilter: expected forwarded packets to be accepted, found policy drop in {chain}; allow {lab.bridge}"
-            " there (Docker: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT` and the same with -o)"
-        )
-    for folder, wanted in ((places.state(), STATE_BYTES), (places.cache(), CACHE_BYTES)):
-        free = shutil.disk_usage(_existing(folder)).free
-        if free < wanted and not _whole(folder):
-            wrong.append(f"{folder}: expected {wanted >> 30} GB free, found {free >> 30}; free some, or set"
-                         " HOMESPUN_STATE or HOMESPUN_CACHE to another disk")  # fmt: skip
-    return wrong
-
-
-def cluster_obstacles(found: GivenPlatform, stack: str) -> list[str]:
-    """Why the platform could not be put on a cluster that is there already."""
-    place = f"{found.kubeconfig}, context {found.context}"
-    kubectl = cluster(stack, found)
-    try:
-        connection(*read(str(found.kubeconfig), {}), found.context)
-        kubectl.run("get", "--raw", "/version", PATIENCE)
-        rights = kubectl.may("*", "*")
-    except (CommandFailed, KubeconfigError) as error:
-        return [f"{place}: expected a cluster that answers, found none: {error}"]
-    if not rights:
-        return [f"{place}: expected an administrator's rights, found fewer; name another kubeconfig or context"]
-    return [*_strangers(kubectl, found, stack), *_storage(kubectl, found), *_images(found)]
-
-
-def _strangers(kubectl: Kubectl, found: GivenPlatform, stack: str) -> list[str]:
-    """Namespaces that are not ours to take: nothing of another's is overwritten, or removed by `down`."""
-    wrong = []
-    if kubectl.get("namespace", SYSTEM) and not Project.known(stack):
-        wrong.append(
-            f"namespace {SYSTEM}: expected none, found one that {places.state()} knows nothing of: it is another"
-            " installation's. `make down` there first, or use its state folder (HOMESPUN_STATE)"
-        )
-    theirs = kubectl.get("namespace", found.namespace)
-    if theirs and not OURS.items() <= theirs["metadata"].get("labels", {}).items():
-        wrong.append(
-            f"namespace {found.namespace}: expected none, found one of another's, whose pods the restricted Pod"
-            " Security would refuse; name another in homespun:namespace"
-        )
-    crd = kubectl.get("crd", JOBSETS)
-    if found.jobset == "bring" and crd and not OURS.items() <= crd["metadata"].get("labels", {}).items():
-        wrong.append(
-            f"JobSet: expected none, found one of another's ({JOBSETS}); homespun:jobset: present leaves it alone and"
-            " uses it"
-        )
-    return wrong
-
-
-def _storage(kubectl: Kubectl, found: GivenPlatform) -> list[str]:
-    classes = kubectl.get("storageclass").get("items", [])
-    default = [one for one in classes if one["metadata"].get("annotations", {}).get(DEFAULT_CLASS) == "true"]
-    if default or all(kubectl.get("-n", found.namespace, "pvc", claim) for claim in CLAIMS):
-        return []
-    known = ", ".join(one["metadata"]["name"] for one in classes) or "none at all"
-    names = ", ".join(CLAIMS)
-    return [f"the claims {names}: expected a default StorageClass to provide them, found {known}; make one the default"]
-
-
-def _images(found: GivenPlatform) -> list[str]:
-    if found.images.delivery == "registry" and os.geteuid() != 0 and build.missing():
-        return ["images: expected root, for debootstrap builds them, found another user; `sudo python3 -m tools.images`"
-                " with the same HOMESPUN_CACHE builds them beforehand"]  # fmt: skip
-    return []
+MEMORY_BYTES_MORE: Final = 1 << 30
+"""For each machine more."""
 
 
 def doctor(stack: str) -> bool:
     """Print it all; whether nothing stands in the way."""
     found = settings.platform(stack)
-    wrong = _cluster(found, stack) if isinstance(found, GivenPlatform) else _lab(stack)
+    wrong = _cluster(found, stack) if isinstance(found, GivenPlatform) else _own(stack)
     for line in wrong:
         print(f"in the way  {line}")
     return not wrong
@@ -145,32 +46,55 @@ def _cluster(found: GivenPlatform, stack: str) -> list[str]:
     return wrong
 
 
-def _lab(stack: str) -> list[str]:
+def _own(stack: str) -> list[str]:
     found = settings.base(stack)
-    to_get = [tool for tool in TOOLS if not cached_path(tool).exists() and not find(tool)]
-    lab = found.lab
-    print(f"found    {os_name()}, {os.cpu_count()} CPUs, {_memory() >> 30} GB memory, cgroup v{cgroup_version()}")
-    print(f"tools    {len(TOOLS) - len(to_get)} of {len(TOOLS)} there{_how(len(to_get))}")
+    tools, to_get = len(tools_of(found)), missing_tools(found)
+    print(f"found    {system()}, {os.cpu_count()} CPUs, {_memory() >> 30} GB memory, cgroup v{cgroup_version()}")
+    print(f"tools    {tools - to_get} of {tools} there{_how(to_get)}")
+    print(f"images   {_images()}")
+    return _lab(stack, found) if isinstance(found, LabBase) else _home(stack, found)
+
+
+def _lab(stack: str, found: LabBase) -> list[str]:
     print(f"machine  root file system {'there' if rootfs.cached_path().exists() else 'to be made: 110 MB of packages'}")
-    print(f"touches  {places.state()}, {places.cache()}, bridge {lab.bridge} ({lab.range}), nftables table")
-    print(f"         homespun-{lab.name}, cgroup homespun/{lab.name}, forwarding of that bridge and the uplink")
-    print("leaves   by `make down` (keeps the cache) and `make clean`")
+    print(f"touches  {places.state()}, {places.cache()}, cgroup homespun/{found.lab.name}, forwarding of the uplink")
+    for one in sites.networks(found).values():
+        print(f"         bridge {one.bridge} ({one.range}), its forwarding, nftables table {one.table}")
+    print(f"leaves   by `{make('down', stack)}` (keeps the cache) and `make clean`")
     wrong = lab_obstacles(found)
-    if _memory() < MEMORY_BYTES:
-        wrong.append(f"memory: expected {MEMORY_BYTES >> 30} GB, found {_memory() >> 30}")
+    memory = MEMORY_BYTES + (len(found.machines) - 1) * MEMORY_BYTES_MORE
+    if _memory() < memory:
+        wrong.append(f"memory: expected {memory >> 30} GB, found {_memory() >> 30}")
     return wrong
 
 
-def os_name() -> str:
-    """What this box calls itself."""
-    lines = Path("/etc/os-release").read_text().splitlines()
-    fields = dict(line.split("=", 1) for line in lines if "=" in line)
-    return fields.get("PRETTY_NAME", "an unknown system").strip('"')
+def _home(stack: str, found: HomeBase) -> list[str]:
+    wrong = home_obstacles(found, lambda name, machine: print(f"machine  {name}: {described(machine)}"))
+    print(f"touches  here {places.state()} and {places.cache()}; on the machines what docs/home.md lists")
+    print(f"leaves   by `{make('down', stack)}`: users' data stays in {layout.VOLUMES}")
+    return wrong
+
+
+def described(found: Facts) -> str:
+    """A machine in a line."""
+    there = f"; left alone: {', '.join(found.services)}" if found.services and not found.ours else ""
+    flags, pages = ", ".join(found.cpu_flags), found.page_size >> 10
+    return (
+        f"{found.os} {found.os_version}, {found.architecture}, {found.cpus} CPUs ({flags}),"
+        f" {found.memory_bytes >> 30} GB memory, {found.free_bytes >> 30} GB free, {pages} KiB pages,"
+        f" cgroup v{found.cgroup_version}{there}"
+    )
 
 
 def cgroup_version() -> int:
     """The version that limits memory and CPU here."""
     return 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
+
+
+def _images() -> str:
+    names, missing = build.references(), build.missing()
+    rest = f"; {len(missing)} to be built (some 3 minutes on 2 CPUs, up to 4 GB of packages from PyPI and Debian)"
+    return f"{len(names) - len(missing)} of {len(names)} there{rest if missing else ''}"
 
 
 def _how(count: int) -> str:
@@ -183,12 +107,3 @@ def _how(count: int) -> str:
 
 def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() else _existing(folder.parent)
-
-
-def _whole(folder: Path) -> bool:
-    """Whether what needs the room is there already."""
-    return (folder / "labs").exists() or (folder / "rootfs").exists()

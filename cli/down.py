@@ -7,18 +7,19 @@ import shutil
 from typing import Final
 
 from cli import deployment
-from cli.copy import COPIES_SELECTOR
+from cli.claims import COPIES_SELECTOR
 from cli.errors import CommandFailed
 from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, cluster, kubeconfig
-from cli.lab import disk_bytes, machine_of
+from cli.lab import disk_bytes, machines_of
 from cli.project import Project
 from cli.question import ask
 from homespun import places
+from homespun.hosts import layout
 from stacks import settings
-from stacks.machines import nspawn
+from stacks.machines import network, nspawn, own, sites
 from stacks.platform.manifests import DATA, MODELS, SYSTEM
 from stacks.platform.manifests import VECTORS as VECTORS_CLAIM
-from stacks.settings import GivenPlatform
+from stacks.settings import GivenPlatform, HomeBase, LabBase
 from tools.obtain import ToolError
 from tools.pulumi.install import install
 from tools.screen import Percent
@@ -34,22 +35,56 @@ def down(stack: str) -> None:
     found = settings.platform(stack)
     if isinstance(found, GivenPlatform):
         _cluster(stack, found)
+    elif isinstance(base := settings.base(stack), LabBase):
+        _lab(stack, base)
     else:
-        _lab(stack)
+        _home(stack, base)
     _tidy()
     cache = places.cache()
     print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
 
 
-def _lab(stack: str) -> None:
+def _home(stack: str, found: HomeBase) -> None:
+    """The cluster, with all that is in it, and what makes nodes of machines; they stay, and users' data on them."""
+    if not Project.known(f"{stack}{settings.BASE}"):
+        raise _unknown(stack)
+    if os.environ.get("FORGET") == "1":
+        ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the machines.")
+    else:
+        own.pin(found)
+        names = ", ".join(one.name for one in found.machines)
+        silent = [name for name, reached in own.connections(found).items() if not reached.answers()]
+        warning = f" Not reached, so what is ours stays there: {', '.join(silent)}." if silent else ""
+        ask(f"The cluster on {names} will go, with all objects; what is in {layout.VOLUMES} stays.{warning}")
+        project = Project(f"{stack}{settings.BASE}", install(Percent("pulumi").show))
+        project.prepare()
+        deployment.run(project, "destroy")
+        print(f"gone   cluster {found.name} from {names}; kept on them: {layout.VOLUMES}")
+    kubeconfig(stack).unlink(missing_ok=True)
+    own.unpin(found)
+    _forget([stack, f"{stack}{settings.BASE}"])
+
+
+def _unknown(stack: str) -> CommandFailed:
+    return CommandFailed(
+        f"{stack}: expected a record of it in {places.state()}, found none; nothing was touched. Who brought it up,"
+        " and with which HOMESPUN_STATE?"
+    )
+
+
+def _lab(stack: str, found: LabBase) -> None:
     """The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone."""
-    machine = machine_of(settings.base(stack))
+    machine, *_ = machines_of(found)
     if nspawn.machines(machine.folder):
         size = disk_bytes(machine.folder) / 2**30
         ask(f"{machine.folder} and all its data ({size:.1f} GB) will go.")
-    for name in nspawn.machines(machine.folder) or [machine.name]:
-        nspawn.destroy(nspawn.Machine(machine.network, machine.folder, name, machine.address, machine.rootfs))
-    if left := nspawn.check_leftovers(machine):
+    made = nspawn.known(machine.folder, machine)
+    for one in made or [machine]:
+        nspawn.destroy(one)
+    networks = {*(one.network for one in made), *sites.networks(found).values()}
+    for lan in networks:
+        network.down(lan)
+    if left := [*nspawn.check_leftovers(machine), *(line for lan in networks for line in network.leftovers(lan))]:
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
     _forget([stack, f"{stack}{settings.BASE}"])
     kubeconfig(stack).unlink(missing_ok=True)
@@ -59,10 +94,7 @@ def _lab(stack: str) -> None:
 def _cluster(stack: str, found: GivenPlatform) -> None:
     """Our objects while the operator lives, then what Pulumi made. The kinds, the users' namespace and claims stay."""
     if not Project.known(stack):
-        raise CommandFailed(
-            f"{stack}: expected a record of it in {places.state()}, found none; nothing was touched. Who brought it up,"
-            " and with which HOMESPUN_STATE?"
-        )
+        raise _unknown(stack)
     if os.environ.get("FORGET") == "1":
         ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the cluster.")
         _forget([stack])

@@ -91,6 +91,26 @@ class Kubectl:
         if process.returncode:
             raise CommandFailed(f"kubectl {' '.join(arguments[:4])} failed:\n{said}")
 
+    @contextmanager
+    def stream(self, *arguments: str) -> Iterator[IO[bytes]]:
+        """Run it and read what it prints from the file; its end is waited for. Raises CommandFailed."""
+        with subprocess.Popen(
+            self.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            failure = None
+            try:
+                yield process.stdout
+            except Exception as error:
+                failure = error
+            process.stdout.close()
+            said = process.stderr.read().decode(errors="replace").strip()
+        if process.returncode and said:  # of which the reader's failure comes
+            raise CommandFailed(f"kubectl {' '.join(arguments[:4])} failed:\n{said}") from failure
+        if failure:
+            raise failure
+
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
         context = [f"--context={self.context}"] if self.context else []

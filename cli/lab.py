@@ -1,21 +1,25 @@
-"""A lab's machine, and what it takes of this box."""
+"""A lab's machines, and what they take of this box."""
 
 import os
 from pathlib import Path
 
 from homespun import places
-from stacks import program
-from stacks.machines import cgroups, nspawn, rootfs
-from stacks.machines.network import Network
-from stacks.settings import BaseSettings
+from stacks.machines import cgroups, nspawn, rootfs, sites
+from stacks.settings import BaseSettings, LabBase
+from tools.table import MESH_TOOLS, TOOLS, Tool
 
 
-def machine_of(found: BaseSettings) -> nspawn.Machine:
-    """The lab's machine, whether it exists or not."""
-    lab = found.lab
-    address = lab.range[program.FIRST_ADDRESS]
-    network = Network(lab.name, lab.bridge, lab.range)
-    return nspawn.Machine(network, places.state() / "labs" / lab.name, program.MACHINE, address, rootfs.cached_path())
+def machines_of(found: LabBase) -> list[nspawn.Machine]:
+    """The lab's machines as they are declared, whether they exist or not; the first holds the control plane."""
+    networks, folder = sites.networks(found), places.state() / "labs" / found.lab.name
+    return [
+        nspawn.Machine(networks[one.site], folder, one.name, one.lan, rootfs.cached_path()) for one in found.members
+    ]
+
+
+def tools_of(found: BaseSettings) -> tuple[Tool, ...]:
+    """The third-party commands that a lab needs."""
+    return (*TOOLS, *(MESH_TOOLS if found.joined else ()))
 
 
 def memory_bytes(machine: nspawn.Machine) -> int:

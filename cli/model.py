@@ -31,7 +31,7 @@ def look(path: Path, name: str = "") -> Folder:
     read = tuple(file for file in files if needed(file.as_posix()))
     if not any(file.suffix == ".onnx" for file in read):
         raise CommandFailed(
-            f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none; export"
-            " it first, with last_hidden_state as its output (torch.onnx.export)"
+            f"FROM={path}: expected model.onnx or onnx/model.onnx in it, found none; export it first:"
+            " examples/inference/export.py"
         )
     return Folder(path, name, read, tuple(file for file in files if file not in read))

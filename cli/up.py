@@ -12,24 +12,25 @@ from typing import Final
 
 import yaml
 
-from cli import data, deployment, doctor, model
+from cli import data, deployment, model, obstacles
 from cli.copy import CopyRefused, copy
 from cli.errors import CommandFailed, make
 from cli.kubectl import INFERENCE_MODELS, PATIENCE, VECTOR_COLLECTIONS, Kubectl, cluster, kubeconfig, write_secret
-from cli.lab import disk_bytes, machine_of, memory_bytes
+from cli.lab import disk_bytes, machines_of, memory_bytes, tools_of
 from cli.project import CHECKOUT, Project
 from cli.question import ask
 from cli.waiting import wait
 from homespun import places
+from homespun.hosts import layout
 from stacks import settings
 from stacks.machines import nspawn
 from stacks.platform.manifests import DATA, MODELS, OPERATOR, SYSTEM
-from stacks.settings import BASE, BaseSettings, LabPlatform
+from stacks.settings import BASE, GivenPlatform, LabBase, OwnBase
 from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
 from tools.pulumi.install import Installation, install
-from tools.table import TOOLS, Tool, named
+from tools.table import Tool, named
 
 MODEL: Final = CHECKOUT / "examples/inference/minilm.yaml"
 COLLECTION: Final = CHECKOUT / "examples/vectors/papers.yaml"
@@ -46,11 +47,11 @@ ANSWER_SECONDS: Final = 60
 def up(name: str) -> None:
     """Bring an environment up and say what it took. Raises CommandFailed, SettingsError, LabError, ToolError."""
     platform = settings.platform(name)
-    base = settings.base(name) if isinstance(platform, LabPlatform) else None
-    if stands_in_the_way := doctor.obstacles(name, platform):
+    base = None if isinstance(platform, GivenPlatform) else settings.base(name)
+    if stands_in_the_way := obstacles.of(name, platform):
         raise CommandFailed("\n".join(stands_in_the_way))
     places.state().mkdir(parents=True, exist_ok=True)
-    said = [_tools(TOOLS if base else [named(tool) for tool in CLUSTER_TOOLS], ENVIRONMENTS if base else ())]
+    said = [_tools(tools_of(base) if base else [named(tool) for tool in CLUSTER_TOOLS], ENVIRONMENTS if base else ())]
     installation = install(screen.Percent("pulumi").show)
     if base:
         said += _base(name, base, installation)
@@ -66,9 +67,10 @@ def up(name: str) -> None:
     print(f"open   {page}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
-    if base:
-        machine = machine_of(base)
-        print(f"uses   {memory_bytes(machine) / 2**30:.1f} GB RAM, {disk_bytes(machine.home) / 2**30:.1f} GB disk")
+    if isinstance(base, LabBase):
+        machines = machines_of(base)
+        memory, disk = sum(map(memory_bytes, machines)), disk_bytes(machines[0].folder)
+        print(f"uses   {memory / 2**30:.1f} GB RAM, {disk / 2**30:.1f} GB disk")
 
 
 def _tools(wanted: Sequence[Tool], environments: Sequence[str]) -> str:
@@ -80,20 +82,23 @@ def _tools(wanted: Sequence[Tool], environments: Sequence[str]) -> str:
     return f"tools {len(wanted)}/{len(wanted)}"
 
 
-def _base(name: str, found: BaseSettings, installation: Installation) -> list[str]:
-    machine = machine_of(found)
-    woken = nspawn.exists(machine) and nspawn.start(machine)
+def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
+    in_lab = machines_of(found) if isinstance(found, LabBase) else []
+    woken = [machine.name for machine in in_lab if nspawn.exists(machine) and nspawn.start(machine)]
     project = Project(f"{name}{BASE}", installation)
     known = Project.known(project.stack)
     project.prepare()
     screen.line("base")
     if known and (taken := project.made_anew()):
-        ask(f"These settings take away and make anew: {', '.join(taken)}. All data and models in them will go.")
+        data = "All data and models in them will go." if in_lab else f"What is in {layout.VOLUMES} stays."
+        ask(f"These settings take away, and perhaps make anew: {', '.join(taken)}. {data}")
     seconds = deployment.run(project, "up").seconds
     write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
     _wait_answers(Kubectl(kubeconfig(name)))
-    said = [_stage(stage, seconds.get(stage)) for stage in ("machine", "host", "cluster")]
-    return ["machine started", *said[1:]] if woken else said
+    several = [*(["mesh"] if found.joined else []), "cluster", *(["nodes"] if len(found.machines) > 1 else [])]
+    stages = ("machine", "host", *several) if in_lab else ("host", *several)
+    said = [_stage(stage, seconds.get(stage)) for stage in stages]
+    return [f"{', '.join(woken)} started", *said[1:]] if woken else said
 
 
 def _wait_answers(kubectl: Kubectl) -> None:
@@ -181,7 +186,8 @@ def _wait_true(kubectl: Kubectl, namespace: str, kind: str, name: str, condition
         found = conditions.get(condition, {})
         if found.get("status") == "True":
             return ""
-        return f"{found.get('reason', 'Pending')}: {found.get('message', 'the operator has not seen it yet')}"
+        reason, message = found.get("reason", "Pending"), found.get("message", "the operator has not seen it yet")
+        return f"{reason}: {message}" if message else str(reason)
 
     if why := wait(lacking, name, READY_SECONDS):
         raise CommandFailed(

@@ -19,7 +19,7 @@ NAME = "minilm"
 
 
 def kubectl(*arguments: str) -> str:
-    ran = subprocess.run(["kubectl", "-n", "ml", *arguments], capture_output=True, text=True)
+    ran = subprocess.run(["kubectl", *arguments], capture_output=True, text=True)
     if ran.returncode:
         sys.exit(ran.stderr.strip())
     return ran.stdout

@@ -15,6 +15,7 @@ S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T", bound=BaseModel)
 
 RETRY: Final = 5.0
+"""Seconds until one that failed is looked at again."""
 
 log = logging.getLogger(__name__)
 

@@ -105,10 +105,6 @@ async def placements(http: HttpClient, gateway: str, token: str, parse: Callable
     return None
 
 
-def _values(secret: Any) -> dict[str, str]:
-    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.data or {}).items()}
-
-
 def waiting(pod: Any, who: str) -> str:
     """Why a pod, `who` to people, does not start; '' if it does, or there is none."""
     status = pod.status if pod else None
@@ -122,3 +118,7 @@ def waiting(pod: Any, who: str) -> str:
         if condition.type == "PodScheduled" and condition.status == "False":
             return f"{who} can't be placed: {condition.message}"
     return ""
+
+
+def _values(secret: Any) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.data or {}).items()}

@@ -4,7 +4,9 @@ The state's digests are the resource's inputs, so that a preview names the file,
 refresh the one that drifted.
 """
 
-from ipaddress import IPv4Network
+import contextlib
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +22,14 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from homespun.hosts import apply, facts, state
-from homespun.hosts.cluster import Cluster
+from homespun.hosts import apply, facts, headscale, mesh, state
+from homespun.hosts.apply import Obsolete
+from homespun.hosts.cluster import Cluster, Member, Mesh
 from homespun.hosts.errors import RefusedError, UnreachableError
 from homespun.hosts.facts import Facts
+from homespun.hosts.files import Artifact
 from homespun.hosts.ssh import Connection
-from homespun.hosts.state import Artifact, HostState, Role
+from homespun.hosts.state import HostState
 from stacks import progress
 from stacks.cluster import images
 from tools.environments import environment
@@ -56,14 +60,58 @@ def cluster_properties(value: Cluster) -> dict[str, Any]:
     return {name: str(field) for name, field in vars(value).items()}
 
 
+def elsewhere(olds: dict[str, Any], news: dict[str, Any], name: str = "connection") -> bool:
+    """Whether what a resource was made on is another machine now, or one that is yet to be made.
+
+    A machine is the one that it was if its address is, and its pinned host key.
+    """
+    reached, before = news.get(name), olds.get(name) or {}
+    return not isinstance(reached, dict) or any(
+        reached.get(what) != before.get(what) for what in ("address", "known_hosts")
+    )
+
+
+@contextlib.contextmanager
+def gone_if_off(what: str) -> Iterator[None]:
+    """Within, a machine that does not answer costs a warning, which ends with `what` that means."""
+    try:
+        yield
+    except UnreachableError as error:
+        pulumi.log.warn(f"{error}; {what}")
+
+
+def member(properties: dict[str, Any]) -> Member:
+    """From a resource's properties."""
+    read = {"lan": IPv4Address, "address": IPv4Address, "pods": IPv4Network}
+    return Member(**{name: read.get(name, str)(value) for name, value in properties.items()})
+
+
+def member_properties(value: Member) -> dict[str, Any]:
+    """What `member` reads."""
+    return {name: str(field) for name, field in vars(value).items()}
+
+
+def joined(properties: dict[str, Any]) -> Mesh:
+    """From a resource's properties, in which every number is a float."""
+    port, inside = properties.get("headscale_port"), IPv4Address(properties["inside"])
+    return Mesh(**{**properties, "inside": inside, "headscale_port": None if port is None else int(port)})
+
+
+def joined_properties(value: Mesh) -> dict[str, Any]:
+    """What `joined` reads."""
+    return {**vars(value), "inside": str(value.inside)}
+
+
 def wanted(props: dict[str, Any], found: Facts) -> HostState:
     """What ought to be on the machine: the pure function, given the files of this box."""
-    tools = {name: tool(name) for name in NEEDED}
+    by = joined(props["mesh"]) if props.get("mesh") else None
+    needed = (*NEEDED, *((*mesh.BINARIES, *headscale.BINARIES) if by else ()))
+    tools = {name: tool(name) for name in needed}
     recipes = images.recipes(tools, KUBERNETES_VERSION, ETCD_VERSION, COREDNS_VERSION)
     built = tuple(images.build(recipe, architecture()) for recipe in recipes)
     artifacts = {name: Artifact(str(path), images.sha256(path)) for name, path in tools.items()}
-    role: Role = props["role"]
-    return state.desired(role, found, cluster(props["cluster"]), IPv4Network(props["pod_range"]), artifacts, built)
+    others = tuple(map(member, props["others"]))
+    return state.desired(member(props["member"]), others, found, cluster(props["cluster"]), by, artifacts, built)
 
 
 def tool(name: str) -> Path:
@@ -88,22 +136,22 @@ class HostProvider(ResourceProvider):
         except UnreachableError as error:
             failure = CheckFailure("connection", f"{error}; a lab's machine is started by `make up`")
             return CheckResult(news, [failure])
-        if wrong := facts.obstacles(found):
+        if wrong := [*facts.obstacles(found), *facts.of_another(found, news["cluster"]["name"])]:
             return CheckResult(news, [CheckFailure("connection", f"{news['connection']['address']}: {line}")
                                       for line in wrong])  # fmt: skip
         return CheckResult({**news, "facts": _facts(found), "digests": wanted(news, found).digests()}, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """What differs is changed in place; facts alone (a newer kernel) change nothing."""
-        other_machine = _address(olds) != _address(news) and "connection" in news
-        changed = olds.get("digests") != news.get("digests") or olds.get("role") != news.get("role")
+        other_machine = elsewhere(olds, news)
+        changed = olds.get("digests") != news.get("digests")
         replaces = ["connection"] if other_machine else []
         return DiffResult(changes=changed or other_machine, replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Bring the machine to its state; if that fails half-way, take away what came."""
         try:
-            self._apply(props, obsolete=())
+            self._apply(props, Obsolete())
         except RefusedError:  # nothing came, so nothing is to be taken away
             raise
         except Exception:
@@ -120,8 +168,10 @@ class HostProvider(ResourceProvider):
             return ReadResult(id_, props)
         if not found.ours:
             return ReadResult("", {})
+        if "member" not in props:  # recorded before a machine knew of others: the next `up` sees to it
+            return ReadResult(id_, props)
         target = wanted(props, found)
-        report = apply.apply(reached, target, (), _interpreter(), _tell, check=True)
+        report = apply.apply(reached, target, Obsolete(), _interpreter(), _tell, check=True)
         digests = {
             name: DRIFTED if name.split(" ", 1)[1] in report.changed else digest
             for name, digest in props["digests"].items()
@@ -129,17 +179,20 @@ class HostProvider(ResourceProvider):
         return ReadResult(id_, {**props, "digests": digests})
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Bring the machine to its new state; files of ours that are no longer wanted go."""
-        paths = {name.removeprefix("file ") for name in olds["digests"] if name.startswith("file ")}
-        kept = {name.removeprefix("file ") for name in news["digests"]}
-        self._apply(news, obsolete=tuple(sorted(paths - kept)))
+        """Bring the machine to its new state; files and units of ours that are no longer wanted go."""
+        gone = sorted(set(olds["digests"]) - set(news["digests"]))
+        files, units = (
+            tuple(name.removeprefix(kind) for name in gone if name.startswith(kind)) for kind in ("file ", "unit ")
+        )
+        self._apply(news, Obsolete(files, units))
         return UpdateResult(news)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Take away what is ours. Not asked where the machine itself goes (`deleted_with`)."""
-        self._remove(props)
+        with gone_if_off("what is ours stays on it"):
+            self._remove(props)
 
-    def _apply(self, props: dict[str, Any], obsolete: tuple[str, ...]) -> None:
+    def _apply(self, props: dict[str, Any], obsolete: Obsolete) -> None:
         reached = connection(props["connection"])
         with progress.stage("host", "facts"):
             target = wanted(props, facts.read(reached))
@@ -159,16 +212,19 @@ class Host(Resource, module="homespun", name="Host"):
         self,
         name: str,
         connection: pulumi.Input[dict[str, Any]],
-        role: Role,
+        member: Member,
+        others: Iterable[Member],
         cluster: Cluster,
-        pod_range: IPv4Network,
+        mesh: Mesh | None,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        """`others` are the further members of the cluster; `mesh` joins its sites, where it has several."""
         inputs = {
             "connection": connection,
-            "role": role,
+            "member": member_properties(member),
+            "others": [member_properties(one) for one in others],
             "cluster": cluster_properties(cluster),
-            "pod_range": str(pod_range),
+            "mesh": joined_properties(mesh) if mesh else None,
             "facts": None,
             "digests": None,
         }
@@ -179,11 +235,6 @@ def _facts(found: Facts) -> dict[str, Any]:
     """What of the facts a later resource decides by, and what is worth to be seen."""
     names = ("os", "os_version", "architecture", "cgroup_version", "may_lower_oom_score", "page_size")
     return {name: getattr(found, name) for name in names}
-
-
-def _address(properties: dict[str, Any]) -> Any:
-    reached = properties.get("connection")
-    return reached.get("address") if isinstance(reached, dict) else None
 
 
 def _interpreter() -> Path:

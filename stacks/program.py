@@ -1,51 +1,129 @@
 """Which resources a stack is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from homespun.hosts import state
-from homespun.hosts.cluster import Cluster
+from homespun.hosts import layout
+from homespun.hosts.cluster import Cluster, Member
 from stacks.cluster.kubeconfig import identifier
+from stacks.cluster.node import ClusterNode
 from stacks.cluster.resource import KubernetesCluster
 from stacks.hosts import Host
+from stacks.machines import own, sites
 from stacks.machines.lab import LabMachine
-from stacks.machines.network import Network
+from stacks.machines.own import OwnMachine
+from stacks.mesh.device import Device
+from stacks.mesh.headscale import Headscale
 from stacks.platform.images import MachineImages, RegistryImages
 from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
-from stacks.settings import BASE, BaseSettings, GivenPlatform, LabPlatform, PlatformSettings
+from stacks.settings import BASE, BaseSettings, GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform, PlatformSettings
 from tools import jobset
 from tools.images import build
 from tools.table import JOBSET_IMAGE, KUBERNETES_VERSION
 
-MACHINE: Final = "m0"
-FIRST_ADDRESS: Final = 10
-"""The first machine's place in the lab's network; below it is room for the box and what it may bring."""
-LAB_SIZE: Final = "5Gi"
-"""What a volume of a lab says of its size: it is a folder, and may take what the machine has."""
-POD_PREFIX: Final = 24
-"""Each machine gets a part of this size of the pods' range."""
+FOLDER_SIZE: Final = "5Gi"
+"""What a volume says of its size that is a folder of a machine: it may take what the machine has."""
 
 
-def base(settings: BaseSettings) -> None:
-    """machine → host → cluster; outputs: `kubeconfig`, a secret, and how the node is reached."""
-    lab = settings.lab
-    network = Network(lab.name, lab.bridge, lab.range)
-    address = lab.range[FIRST_ADDRESS]
-    machine = LabMachine(MACHINE, network, address)
-    gone_with_it = pulumi.ResourceOptions(parent=machine, deleted_with=machine)
+def base(settings: OwnBase) -> None:
+    """machines → hosts → mesh → cluster → nodes; outputs: `kubeconfig`, a secret, and how the nodes are reached."""
     cluster = plan(settings)
-    host = Host(MACHINE, machine.connection, "control-plane", cluster, first_pods(settings), gone_with_it)
-    version = host.facts.apply(lambda facts: int(facts["cgroup_version"]))
-    after_host = pulumi.ResourceOptions.merge(gone_with_it, pulumi.ResourceOptions(depends_on=[host]))
-    made = KubernetesCluster(cluster, MACHINE, machine.connection, version, after_host)
-    pulumi.export("address", str(address))
-    pulumi.export("node", MACHINE)
-    pulumi.export("connection", machine.connection)
+    made_of = _lab_machines(settings) if isinstance(settings, LabBase) else _own_machines(settings)
+    machines = [_machine(settings, one, made_of[one.name], cluster) for one in settings.members]
+    first, *others = machines
+    opts = first.goes_with_it(_joined(settings, machines) or [first.host])
+    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts)
+    authority = pulumi.Output.unsecret(made.kubeconfig.apply(identifier))
+    for one in others:
+        # Not gone with its machine: the cluster has to forget it. With the cluster it goes where its machine does.
+        opts = pulumi.ResourceOptions(
+            parent=one.resource, deleted_with=made if one.is_ours else None, depends_on=[one.host, made]
+        )
+        ClusterNode(
+            one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts
+        )
+    pulumi.export("address", str(first.member.lan))
+    pulumi.export("node", first.member.name)
+    pulumi.export("connections", {one.member.name: one.connection for one in machines})
     pulumi.export("kubeconfig", made.kubeconfig)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that is ready to be a node."""
+
+    name: str
+    """Of its resources: a lab's machine has a name, one's own has an address, and a name that may change."""
+    member: Member
+    resource: LabMachine | OwnMachine
+    host: Host
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it goes, with all that is on it, when it is destroyed."""
+        return isinstance(self.resource, LabMachine)
+
+    def goes_with_it(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """Of what is on it: nobody needs to take it off a machine that goes itself."""
+        return _goes_with(self.resource, after)
+
+    @property
+    def connection(self) -> pulumi.Output[dict[str, Any]]:
+        """How it is reached."""
+        return self.resource.connection
+
+    @property
+    def cgroup_version(self) -> pulumi.Output[int]:
+        """1 or 2."""
+        return self.host.facts.apply(lambda facts: int(facts["cgroup_version"]))
+
+
+def _goes_with(machine: LabMachine | OwnMachine, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+    with_it = machine if isinstance(machine, LabMachine) else None
+    return pulumi.ResourceOptions(parent=machine, deleted_with=with_it, depends_on=list(after))
+
+
+def _lab_machines(settings: LabBase) -> dict[str, LabMachine | OwnMachine]:
+    networks = sites.networks(settings)
+    return {one.name: LabMachine(one.name, networks[one.site], one.lan) for one in settings.members}
+
+
+def _own_machines(settings: HomeBase) -> dict[str, LabMachine | OwnMachine]:
+    own.pin(settings)
+    return {name: OwnMachine(connection.address, connection) for name, connection in own.connections(settings).items()}
+
+
+def _machine(settings: BaseSettings, member: Member, machine: LabMachine | OwnMachine, cluster: Cluster) -> Machine:
+    others = [one for one in settings.members if one != member]
+    name = member.name if isinstance(machine, LabMachine) else str(member.lan)
+    host = Host(name, machine.connection, member, others, cluster, settings.joined, _goes_with(machine))
+    return Machine(name, member, machine, host)
+
+
+def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Resource]:
+    """The machines as devices of one tailnet; [] where none is needed."""
+    if settings.joined is None:
+        return []
+    first = machines[0]
+    tailnet = Headscale(
+        settings.joined.control_url,
+        first.connection,
+        settings.carried,
+        first.goes_with_it([first.host]),
+    )
+    return [
+        Device(
+            one.member.name,
+            tailnet,
+            one.connection,
+            pulumi.ResourceOptions(parent=one.resource, deleted_with=tailnet, depends_on=[one.host, tailnet]),
+        )
+        for one in machines
+    ]
 
 
 @dataclass(frozen=True)
@@ -66,7 +144,7 @@ class Target:
 
 def platform(settings: PlatformSettings, stack: str) -> None:
     """images → objects; outputs: `gateway`, `page`, their addresses."""
-    target = _lab(settings, stack) if isinstance(settings, LabPlatform) else _given(settings)
+    target = _own(settings, stack) if isinstance(settings, OwnPlatform) else _given(settings)
     provider = kubernetes.Provider(
         "cluster",
         kubeconfig=target.kubeconfig,
@@ -100,15 +178,15 @@ def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResu
     return pulumi.ResourceTransformResult(given.props, pulumi.ResourceOptions.merge(given.opts, retained))
 
 
-def _lab(settings: LabPlatform, stack: str) -> Target:
-    """The base stack's cluster: images go to its machine, the models' claim is a folder there."""
+def _own(settings: OwnPlatform, stack: str) -> Target:
+    """The base stack's cluster: images go to its machines, claims are folders on the first one."""
     base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
     kubeconfig = base.require_output("kubeconfig")
     cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
     references = build.references()
-    images = MachineImages("images", base.require_output("connection"), cluster, references)
+    images = MachineImages("images", base.require_output("connections"), cluster, references)
     described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
-        lambda found: _platform(settings, found[0], references, LocalVolumes(found[1], state.VOLUMES))
+        lambda found: _platform(settings, found[0], references, LocalVolumes(found[1], layout.VOLUMES))
     )
     return Target(kubeconfig, None, cluster, described, [images], gone_if_silent=True)
 
@@ -138,9 +216,9 @@ def _platform(
         gateway_port=settings.gateway_port,
         page_port=settings.page_port,
         vectors_port=settings.vectors_port,
-        models_size=settings.models_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
-        vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
-        data_size=settings.data_size if isinstance(settings, GivenPlatform) else LAB_SIZE,
+        models_size=settings.models_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
+        vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
+        data_size=settings.data_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
         jobset=() if isinstance(settings, GivenPlatform) and settings.jobset == "present" else tuple(jobset.parts()),
         volumes=volumes,
     )
@@ -152,17 +230,11 @@ def _last(reference: str) -> str:
 
 def plan(settings: BaseSettings) -> Cluster:
     """The cluster that a base stack's settings describe."""
-    lab = settings.lab
     return Cluster(
-        name=lab.name,
+        name=settings.called,
         kubernetes_version=KUBERNETES_VERSION,
-        endpoint=f"api.{lab.name}.internal",
-        endpoint_address=str(lab.range[FIRST_ADDRESS]),
+        endpoint=f"api.{settings.called}.internal",
+        endpoint_address=str(settings.members[0].lan),
         pod_range=settings.cluster.pod_range,
         service_range=settings.cluster.service_range,
     )
-
-
-def first_pods(settings: BaseSettings) -> IPv4Network:
-    """The first machine's part of the pods' range."""
-    return next(settings.cluster.pod_range.subnets(new_prefix=max(POD_PREFIX, settings.cluster.pod_range.prefixlen)))

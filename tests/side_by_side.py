@@ -1,8 +1,9 @@
 """`python -m tests.side_by_side TRAINING_PYTEST`: the integration tests, two groups at a time.
 
 Each group runs in a network and a process namespace of its own: nothing of it leaves, nothing is left behind, and
-programs with fixed ports (Milvus) don't meet. A group's output is printed when it has ended. Most of them wait more
-than they compute, so that two on two cores take little longer than one.
+programs with fixed ports (Milvus) don't meet. A group's output is printed when it has ended, and what failed in any of
+them once more at the end. Most of them wait more than they compute, so that two on two cores take little longer than
+one.
 """
 
 import subprocess
@@ -17,9 +18,11 @@ FOLDER: Final = Path(__file__).parent / "integration"
 GROUPS: Final = (  # the longest first
     ("inference", "tools"),
     ("operators", "api", "test_control_plane.py"),
-    ("ingest", "vectors"),
+    ("ingest", "vectors", "clients"),
 )
 AT_ONCE: Final = 2
+FAILURES: Final = ("FAILED ", "ERROR ")
+"""How the lines of pytest's summary begin that name what failed, and why."""
 
 
 def main(training_pytest: str) -> int:
@@ -34,16 +37,20 @@ def main(training_pytest: str) -> int:
     training = f"ip link set lo up && exec {training_pytest} --confcutdir {FOLDER}/training {FOLDER}/training"
     commands["training"] = [*ISOLATED, "bash", "-c", training]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return max(pool.map(_run, commands, commands.values()))
+        failed = [line for lines in pool.map(_run, commands, commands.values()) for line in lines]
+    print("\n".join(["integration: what failed", *failed] if failed else ["integration: all passed"]))
+    return int(bool(failed))
 
 
-def _run(name: str, command: list[str]) -> int:
+def _run(name: str, command: list[str]) -> list[str]:
+    """What failed, a line each."""
     print(f"integration {name}: begun", flush=True)
     started = time.monotonic()
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     took = time.monotonic() - started
     print(f"{ran.stdout}\nintegration {name}: {'passed' if not ran.returncode else 'FAILED'}, {took:.0f} s", flush=True)
-    return abs(ran.returncode)
+    failed = [line for line in ran.stdout.splitlines() if line.startswith(FAILURES)]
+    return failed or ([f"{name}: exit status {ran.returncode}"] if ran.returncode else [])
 
 
 if __name__ == "__main__":

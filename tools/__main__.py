@@ -1,7 +1,7 @@
 """`python3 -m tools [NAME ...]`: make sure that the commands (all, if none is named) and environments are there.
 
 python3 -m tools                       all commands of the table
-python3 -m tools etcd versitygw        these; what only the tests run is obtained only if it is named
+python3 -m tools etcd headscale        these; the mesh's, and what only the tests run, are obtained only if named
 python3 -m tools --missing-packages    the Debian packages that are missing, those for the tests among them
 python3 -m tools --environment dev     the environment of requirements/dev.txt; prints its path
 """
@@ -16,18 +16,21 @@ from pathlib import Path
 from tools import screen
 from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, downloads_allowed, obtain
-from tools.table import BUILD_PACKAGES, PACKAGES, TEST_PACKAGES, TEST_TOOLS, TOOLS, Tool, named
+from tools.table import BUILD_PACKAGES, MESH_TOOLS, PACKAGES, TEST_PACKAGES, TEST_TOOLS, TOOLS, Tool, named
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="commands of the table; if none is named, all but the tests' own"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="commands of the table; if none is named, all but the mesh's and the tests'",
     )
     parser.add_argument("--missing-packages", action="store_true", help="print the Debian packages that are missing")
     parser.add_argument("--environment", metavar="EXTRA", help="a file of requirements/, without its .txt")
     arguments = parser.parse_args()
-    known = [tool.name for tool in (*TOOLS, *TEST_TOOLS)]
+    known = [tool.name for tool in (*TOOLS, *MESH_TOOLS, *TEST_TOOLS)]
     if unknown := sorted(set(arguments.names) - set(known)):
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
     if arguments.missing_packages:

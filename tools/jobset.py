@@ -1,16 +1,16 @@
-"""JobSet's own manifests: the kind, its controller's rights, its webhooks.
+"""`python -m tools.jobset`: JobSet's own manifests, the kind, its controller's rights, its webhooks.
 
 They are files of its repository, read there or in the Go module that the controller is built from; either way they are
 what `tools/table.py` pins, or refused. https://jobset.sigs.k8s.io/docs/installation/
 """
 
+import contextlib
 import hashlib
 import json
-import os
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from tools.obtain import GO_MODULES, ToolError, downloads_allowed
 from tools.table import JOBSET_MANIFESTS, JOBSET_VERSION
 
 FOLDER: Final = "config/components"
+BARE: Final = "parts.json"
 SITE: Final = f"https://raw.githubusercontent.com/kubernetes-sigs/jobset/v{JOBSET_VERSION}"
 
 Manifest = dict[str, Any]
@@ -29,41 +30,51 @@ Manifest = dict[str, Any]
 
 def parts(site: str = SITE) -> list[Manifest]:
     """The kind, the controller's ClusterRole and the webhooks, without names of ours. Raises ToolError."""
-    if not kept().exists():
+    bare = kept() / BARE
+    if not bare.exists():
         kept().parent.mkdir(parents=True, exist_ok=True)
-        draft = kept().with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps([_bare(one) for one in _documents(site)]))
-        draft.rename(kept())
-    found: list[Manifest] = json.loads(kept().read_text())
+        with tempfile.TemporaryDirectory(dir=kept().parent) as folder:
+            draft, texts = Path(folder) / "draft", files(site)
+            for path, content in texts.items():
+                (draft / path).parent.mkdir(parents=True, exist_ok=True)
+                (draft / path).write_bytes(content)
+            whole = [one for content in texts.values() for one in yaml.safe_load_all(content) if one]
+            (draft / BARE).write_text(json.dumps([_bare(one) for one in whole]))
+            with contextlib.suppress(OSError):  # another one was faster, with the same
+                draft.rename(kept())
+    found: list[Manifest] = json.loads(bare.read_text())
     return found
 
 
 def kept() -> Path:
-    """Where the cache has them: those of these sums."""
+    """The folder where the cache has them, as upstream and as `parts` gives them: those of these sums."""
     sums = hashlib.sha256("".join(JOBSET_MANIFESTS.values()).encode()).hexdigest()
-    return places.cache() / f"tools/jobset-manifests-{JOBSET_VERSION}-{sums[:12]}.json"
+    return places.cache() / f"tools/jobset-manifests-{JOBSET_VERSION}-{sums[:12]}"
 
 
-def _documents(site: str) -> Iterator[Manifest]:
-    for name, expected in JOBSET_MANIFESTS.items():
-        place, content = _file(f"{FOLDER}/{name}", site)
-        if (found := hashlib.sha256(content).hexdigest()) != expected:
-            raise ToolError(
-                f"{place}: expected sha256 {expected}, found {found}; nothing was kept. It is not JobSet's"
-                f" {JOBSET_VERSION}: try again, or mend JOBSET_MANIFESTS in tools/table.py"
-            )
-        yield from (one for one in yaml.safe_load_all(content) if one)
+def files(site: str = SITE) -> dict[str, bytes]:
+    """The files as upstream has them, by their paths in its repository: all from the one place or from the other.
 
-
-def _file(path: str, site: str) -> tuple[str, bytes]:
-    """Where it was found, and what is in it."""
+    Raises ToolError where one is not what is pinned.
+    """
+    paths = {f"{FOLDER}/{name}": expected for name, expected in JOBSET_MANIFESTS.items()}
+    found: dict[str, bytes] = {}
     if downloads_allowed():
         try:
-            with urllib.request.urlopen(f"{site}/{path}", timeout=10) as answer:
-                return f"{site}/{path}", answer.read()
+            for path in paths:
+                with urllib.request.urlopen(f"{site}/{path}", timeout=10) as answer:
+                    found[path] = answer.read()
         except (urllib.error.URLError, TimeoutError):
-            pass  # the module holds it too
-    return str(_module() / path), (_module() / path).read_bytes()
+            found = {}  # the module holds them too
+    place = site if found else str(_module())
+    found = found or {path: (_module() / path).read_bytes() for path in paths}
+    for path, expected in paths.items():
+        if (sum_ := hashlib.sha256(found[path]).hexdigest()) != expected:
+            raise ToolError(
+                f"{place}/{path}: expected sha256 {expected}, found {sum_}; nothing was kept. It is not JobSet's"
+                f" {JOBSET_VERSION}: try again, or mend JOBSET_MANIFESTS in tools/table.py"
+            )
+    return found
 
 
 @cache
@@ -85,3 +96,8 @@ def _bare(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {key: _bare(value) for key, value in node.items() if not (key == "description" and isinstance(value, str))}
+
+
+if __name__ == "__main__":
+    parts()
+    print(kept())

@@ -99,6 +99,19 @@ def _cni(name: str, folder: str) -> Tool:
     )
 
 
+def _tailscale(name: str) -> Tool:
+    url = "https://pkgs.tailscale.com/stable/tailscale_{version}_{arch}.tgz"
+    package = "tailscale.com"
+    stamp = " ".join(f"-X {package}/version.{field}={{version}}" for field in ("longStamp", "shortStamp"))
+    return Tool(
+        name=name,
+        version="1.102.3",
+        version_arguments=("--version",),
+        release=Release(url, url + ".sha256", member=f"tailscale_{{version}}_{{arch}}/{name}"),
+        module=GoModule("tailscale", f"{package}/cmd/{name}", ldflags=stamp),
+    )
+
+
 KUBERNETES_VERSION: Final = "1.36.3"
 JOBSET_VERSION: Final = "0.12.0"
 JOBSET_IMAGE: Final = f"registry.k8s.io/jobset/jobset:v{JOBSET_VERSION}"
@@ -204,6 +217,22 @@ JOBSET: Final = Tool(
 )
 """Built only where its image can't be pulled."""
 
+MESH_TOOLS: Final[tuple[Tool, ...]] = (
+    _tailscale("tailscale"),
+    _tailscale("tailscaled"),
+    Tool(
+        name="headscale",
+        version="0.29.2",
+        version_arguments=("version",),
+        release=Release(
+            url="https://github.com/juanfont/headscale/releases/download/v{version}/headscale_{version}_linux_{arch}",
+            checksum_url="https://github.com/juanfont/headscale/releases/download/v{version}/checksums.txt",
+        ),
+        module=GoModule("headscale", "github.com/juanfont/headscale/cmd/headscale"),  # it prints its module's version
+    ),
+)
+"""Only for a cluster whose machines meet on a tailnet."""
+
 TEST_TOOLS: Final[tuple[Tool, ...]] = (
     Tool(  # an S3 server over a folder
         name="versitygw",
@@ -222,16 +251,17 @@ TEST_TOOLS: Final[tuple[Tool, ...]] = (
 
 def named(name: str) -> Tool:
     """The tool of that name. Raises StopIteration for one that is not in the table."""
-    return next(tool for tool in (*TOOLS, *TEST_TOOLS) if tool.name == name)
+    return next(tool for tool in (*TOOLS, *MESH_TOOLS, *TEST_TOOLS) if tool.name == name)
 
 
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).
 PACKAGES: Final[tuple[tuple[str, str], ...]] = (
+    ("python3-venv", "/usr/lib/python3.11/ensurepip/__init__.py"),
     ("iproute2", "/usr/sbin/ip"),
     ("openssl", "/usr/bin/openssl"),
     ("util-linux", "/usr/bin/unshare"),
     ("debootstrap", "/usr/sbin/debootstrap"),
-    ("buildah", "/usr/bin/buildah"),
+    ("zstd", "/usr/bin/zstd"),
     ("libpython3.11", "/usr/lib/{machine}-linux-gnu/libpython3.11.so.1.0"),
     ("systemd-container", "/usr/bin/systemd-nspawn"),
     ("nftables", "/usr/sbin/nft"),
@@ -239,7 +269,10 @@ PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("catatonit", "/usr/bin/catatonit"),
 )
 # What the tests run that users have in an image.
-TEST_PACKAGES: Final[tuple[tuple[str, str], ...]] = (("openjdk-17-jre-headless", "/usr/bin/java"),)
+TEST_PACKAGES: Final[tuple[tuple[str, str], ...]] = (
+    ("openjdk-17-jre-headless", "/usr/bin/java"),
+    ("skopeo", "/usr/bin/skopeo"),
+)
 # What the C parts of commands are built with, where commands are not downloaded.
 BUILD_PACKAGES: Final[tuple[tuple[str, str], ...]] = (
     ("gcc", "/usr/bin/gcc"),

@@ -65,8 +65,9 @@ class Model(Fields):
 class Program(Fields):
     """Anybody's own."""
 
-    image: str = Field(min_length=1, max_length=512)
-    """It has to run as a user that is not root, on a file system that it can't write to but for /tmp and claims."""
+    image: str = Field(default="", max_length=512)
+    """It has to run as a user that is not root, on a file system that it can't write to but for /tmp and claims; empty:
+    Homespun's own, with Python 3.11, torch, tokenizers and safetensors."""
     command: tuple[Annotated[str, Field(description="A word of it.")], ...] = Field(min_length=1, max_length=64)
     """Started once in each worker, with MASTER_ADDR, MASTER_PORT, WORLD_SIZE and RANK, as torch.distributed reads
     them."""
@@ -213,15 +214,16 @@ class CurvePoint(Fields):
     """Nats a token, over the whole batch."""
 
 
-FailureReason = Literal["OOMKilled", "Evicted", "Killed", "Exited"]
+FailureReason = Literal["OOMKilled", "Evicted", "SentAway", "PodFailed", "Killed", "Exited"]
 
 
 class WorkerFailureStatus(Fields):
     """A worker that died."""
 
     reason: FailureReason
-    """OOMKilled: it wanted more memory than workers.memory; Evicted: its machine was short of something; Killed: by a
-    signal, exit code 137; Exited: with another exit code."""
+    """OOMKilled: it wanted more memory than workers.memory; Evicted: its machine was short of something; SentAway: its
+    machine was drained, lost or wanted by another pod; PodFailed: its pod ended before its program, as the message
+    says; Killed: by a signal, exit code 137; Exited: with another exit code."""
     message: str
     """Which worker, why, and what to do."""
     worker: int
@@ -230,6 +232,8 @@ class WorkerFailureStatus(Fields):
     """How often the workers had been started again before."""
     time: str = ""
     """When it ended, RFC 3339."""
+    job_set: str = ""
+    """The uid of the JobSet that `restart` is counted in."""
 
 
 class TrainingJobStatus(Fields):

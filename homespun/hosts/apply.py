@@ -8,13 +8,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from homespun.hosts import facts, server, state
+from homespun.hosts import facts, layout, server, ways
 from homespun.hosts.errors import HostError, RefusedError
 from homespun.hosts.ssh import Connection
 from homespun.hosts.state import HostState
 
 Progress = Callable[[str], None]
 """Called with the name of each task as it starts."""
+
+
+@dataclass(frozen=True)
+class Obsolete:
+    """What an earlier state brought, and the present one does not have."""
+
+    files: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,12 +35,12 @@ class Report:
 def apply(
     connection: Connection,
     wanted: HostState,
-    obsolete: tuple[str, ...],
+    obsolete: Obsolete,
     interpreter: Path,
     progress: Progress,
     check: bool = False,
 ) -> Report:
-    """Bring the machine to `wanted`; `obsolete` are paths of ours from an earlier state that are to go.
+    """Bring the machine to `wanted`; `obsolete` is what is to go of an earlier state.
 
     `interpreter` is the Python of the environment that holds Ansible. With `check` nothing is touched.
     Raises RefusedError, before anything is touched, where something on the machine stands in the way.
@@ -40,13 +48,15 @@ def apply(
     if found := facts.obstacles(facts.read(connection)):
         raise RefusedError(f"{connection.address}: {'; '.join(found)}")
     with server.serve(connection, wanted) as url:
-        variables = {"desired": _variables(wanted), "server": url, "obsolete": list(obsolete)}
+        variables = {"desired": _variables(wanted), "server": url, "obsolete": asdict(obsolete)}
         return _play("site.yml", connection, variables, interpreter, progress, check)
 
 
 def remove(connection: Connection, applied: HostState, interpreter: Path, progress: Progress) -> Report:
     """Take away what `applied` brought."""
-    return _play("remove.yml", connection, {"desired": _variables(applied)}, interpreter, progress, check=False)
+    report = _play("remove.yml", connection, {"desired": _variables(applied)}, interpreter, progress, check=False)
+    connection.run(f"rm -rf {layout.SCRATCH}")
+    return report
 
 
 def _variables(wanted: HostState) -> dict[str, Any]:
@@ -56,12 +66,14 @@ def _variables(wanted: HostState) -> dict[str, Any]:
         del file["content"], file["artifact"]
     return {
         **described,
-        "prefix": state.PREFIX,
-        "root": state.ROOT,
-        "run": state.RUN,
-        "bridge": state.BRIDGE,
-        "log_folder": state.AUDIT_LOG_FOLDER,
-        "ctr": state.CTR,
+        "prefix": layout.PREFIX,
+        "root": layout.ROOT,
+        "run": layout.RUN,
+        "bridge": layout.BRIDGE,
+        "ways_table": ways.TABLE,
+        "pending": layout.PENDING,
+        "log_folder": layout.AUDIT_LOG_FOLDER,
+        "ctr": layout.CTR,
     }
 
 

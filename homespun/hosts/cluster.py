@@ -1,7 +1,12 @@
-"""What all machines of one cluster have to agree on."""
+"""What all machines of one cluster have to agree on, and what each of them is in it."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final, Literal
+
+API_PORT: Final = 6443
+
+Role = Literal["control-plane", "worker"]
 
 
 @dataclass(frozen=True)
@@ -23,4 +28,31 @@ class Cluster:
         return str(self.service_range[10])
 
 
-API_PORT = 6443
+@dataclass(frozen=True)
+class Member:
+    """A machine's place in a cluster."""
+
+    name: str
+    role: Role
+    site: str
+    """Machines of one site share a LAN; between sites there is the mesh alone."""
+    lan: IPv4Address
+    """On its site's LAN."""
+    address: IPv4Address
+    """The node's: on the control plane's site the one on the LAN, elsewhere one of the mesh's own, which no LAN has."""
+    pods: IPv4Network
+    """Its part of the cluster's pod range."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """What joins a cluster's sites: a tailnet."""
+
+    control_url: str
+    """Of the control server: Tailscale's own, or a headscale's."""
+    authority: bool
+    """Whether that server's certificate is vouched for by an authority of its own, which machines are given."""
+    inside: IPv4Address
+    """Of tailscaled on each machine, known to that machine alone."""
+    headscale_port: int | None = None
+    """Where the control plane's machine is the control server: its port. None: it is somebody else's."""

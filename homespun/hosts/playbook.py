@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import ansible_runner
 
+from homespun.hosts import layout
 from homespun.hosts.ssh import Connection
 
 ANSIBLE: Final = Path(__file__).parent / "ansible"
@@ -40,6 +41,7 @@ def main() -> int:
             "ANSIBLE_SSH_ARGS": " ".join(multiplexed),
             "ANSIBLE_SSH_CONTROL_PATH_DIR": request["folder"],
             "ANSIBLE_HOME": request["folder"],
+            "ANSIBLE_REMOTE_TEMP": layout.SCRATCH,
         },
         cmdline="--check" if request["check"] else None,
         quiet=True,
@@ -58,6 +60,9 @@ def _tell(event: dict[str, Any]) -> bool:
             _print({"task": data["name"]})
         case "runner_item_on_ok" if result.get("changed"):
             _print({"item": str(result.get("_ansible_item_label") or result.get("item")), "changed": True})
+        case "runner_on_ok" if result.get("paths"):
+            for path in result["paths"]:
+                _print({"item": path, "changed": True})
         case "runner_on_ok" if result.get("changed") and "results" not in result:
             _print({"item": data["task"], "changed": True})
         case "runner_on_failed" if "results" in result:

@@ -1,12 +1,18 @@
 """Commands on a machine over SSH, with the host keys pinned in a file of our own."""
 
+import contextlib
+import os
+import shlex
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
-from homespun.hosts.errors import CommandError, UnreachableError
+from homespun.hosts.errors import CommandError, HostError, UnreachableError
 
+ROOT: Final = "root"
 SSH_FAILED: Final = 255
 """ssh's own exit code, as against the command's (ssh(1))."""
 
@@ -17,6 +23,7 @@ class Connection:
 
     address: str
     user: str
+    """Root, or who may become root by `sudo` without a password: all commands are root's."""
     identity: str
     """Path of the private key."""
     known_hosts: str
@@ -46,9 +53,29 @@ class Connection:
         """
         return self._run(command, timeout, input=input or "")
 
-    def send(self, file: BinaryIO, command: str, timeout: float = 600) -> None:
-        """Run `command` with a file's bytes as its input. Raises UnreachableError or CommandError."""
-        self._run(command, timeout, stdin=file)
+    def send(self, write: Callable[[IO[bytes]], object], command: str, timeout: float = 600) -> None:
+        """Run `command` with what `write` writes as its input. Raises UnreachableError or CommandError."""
+        out, into = os.pipe()
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(_written, into, write)
+            try:
+                with open(out, "rb") as reader:
+                    self._run(command, timeout, stdin=reader)
+            finally:
+                writing.result()  # where it failed, that is why the command did
+
+    def write(self, path: str, content: str) -> None:
+        """Have a text in a file that the user alone may read. Raises UnreachableError or CommandError."""
+        folder = shlex.quote(path.rpartition("/")[0])
+        self.run(f"umask 077 && mkdir -p {folder} && cat > {shlex.quote(path)}", input=content)
+
+    def answers(self) -> bool:
+        """Whether it answers now: not where it is off, nor where it is so far gone that a command does not end."""
+        try:
+            self.wait(0)
+        except HostError:
+            return False
+        return True
 
     def wait(self, deadline: float) -> None:
         """Until it answers; raises UnreachableError with its last refusal after `deadline` seconds."""
@@ -62,10 +89,13 @@ class Connection:
                     raise
                 time.sleep(0.2)
 
+    def _as_root(self, command: str) -> str:
+        return command if self.user == ROOT else f"sudo -n sh -c {shlex.quote(command)}"
+
     def _run(self, command: str, timeout: float, **given: Any) -> str:
         try:
             ran: subprocess.CompletedProcess[str] = subprocess.run(
-                [*self.command(), command], capture_output=True, text=True, timeout=timeout, **given
+                [*self.command(), self._as_root(command)], capture_output=True, text=True, timeout=timeout, **given
             )
         except subprocess.TimeoutExpired:
             raise CommandError(f"{self.address}: `{command}` took more than {timeout:.0f} s") from None
@@ -76,6 +106,12 @@ class Connection:
                 f"{self.address}: `{command}` failed ({ran.returncode}):\n{_last_lines(ran.stdout + ran.stderr)}"
             )
         return ran.stdout
+
+
+def _written(descriptor: int, write: Callable[[IO[bytes]], object]) -> None:
+    # A command that ends before it has read all has said why, or needs no more.
+    with contextlib.suppress(BrokenPipeError), open(descriptor, "wb") as writer:
+        write(writer)
 
 
 def _last_lines(text: str) -> str:

@@ -1,59 +1,40 @@
 """What a machine ought to be: a pure function of its role, its facts and its cluster, whose value Ansible carries out.
 
-All of it stands in a prefix of our own, with a container runtime of our own (socket, root, cgroup, units), so that a
-Docker or containerd that is there already is neither used nor disturbed. kubeadm's own folders are the exception.
-
-    /opt/homespun/bin, cni, etc          binaries, CNI plugins, configuration
-    /var/lib/homespun-node/containerd    images and containers
-    /run/homespun                        sockets
-    /var/lib/homespun-volumes            users' data, kept when Homespun goes
+All of it stands in a prefix of our own (`homespun.hosts.layout`), with a container runtime of our own (socket, root,
+cgroup, units), so that a Docker or containerd that is there already is neither used nor disturbed.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Final, Literal
+from typing import Final
 
-from homespun.hosts.cluster import Cluster
+from homespun.hosts import headscale, mesh, ways
+from homespun.hosts.cluster import Cluster, Member, Mesh
 from homespun.hosts.facts import STATE_FILE, Facts
+from homespun.hosts.files import Artifact, File, binary, text, unit
+from homespun.hosts.layout import (
+    AUDIT_LOG_FOLDER,
+    AUDIT_POLICY,
+    BRIDGE,
+    DATA,
+    EGRESS_TABLE,
+    MODELS,
+    PATCHES,
+    PREFIX,
+    ROOT,
+    RUN,
+    SOCKET,
+    VECTORS,
+)
 
-PREFIX: Final = "/opt/homespun"
-ROOT: Final = "/var/lib/homespun-node"
-RUN: Final = "/run/homespun"
-SOCKET: Final = f"{RUN}/containerd.sock"
-CTR: Final = f"{PREFIX}/bin/ctr --address {SOCKET} --namespace k8s.io"
-"""containerd's own client, on the images and containers that the kubelet sees."""
-BRIDGE: Final = "homespun0"
-EGRESS_TABLE: Final = "homespun-egress"
-AUDIT_POLICY: Final = f"{PREFIX}/etc/audit.yaml"
-AUDIT_LOG_FOLDER: Final = "/var/log/homespun"
-PATCHES: Final = f"{PREFIX}/etc/kubeadm-patches"
-VOLUMES: Final = "/var/lib/homespun-volumes"
-"""Users' data. It outlives Homespun on a machine: nothing of ours ever removes it."""
-MODELS: Final = f"{VOLUMES}/models"
-"""The folder behind the claim that models are copied into. Its mode is the kubelet's to set (fsGroup)."""
-VECTORS: Final = f"{VOLUMES}/vectors"
-"""The folder behind the claim that holds Milvus's data."""
-DATA: Final = f"{VOLUMES}/data"
-"""The folder behind the claim for texts, records and checkpoints."""
-
-PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat")
-"""What kubeadm and kube-proxy want from the distribution."""
+CONTROL_PLANE_IMAGES: Final = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
+PACKAGES: Final = ("nftables", "iptables", "conntrack", "curl", "ethtool", "socat", "openssl")
+"""What kubeadm, kube-proxy and we want from the distribution."""
 RUNTIME_BINARIES: Final = ("containerd", "containerd-shim-runc-v2", "ctr", "runc")
 KUBERNETES_BINARIES: Final = ("kubeadm", "kubelet")
 CNI_PLUGINS: Final = ("bridge", "host-local", "loopback", "portmap")
-
-Role = Literal["control-plane", "worker"]
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file on the controller that a machine is to get."""
-
-    path: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -65,18 +46,10 @@ class Image:
     """Of its manifest: `sha256:…`."""
     archive: Artifact
 
-
-@dataclass(frozen=True)
-class File:
-    """A file on the machine. Its content is text of ours, or an artifact's."""
-
-    path: str
-    sha256: str
-    mode: str
-    content: str | None = None
-    artifact: Artifact | None = None
-    restarts: tuple[str, ...] = ()
-    """Units that read it only when they start."""
+    @property
+    def name(self) -> str:
+        """The last word of its reference, without the tag."""
+        return self.reference.rpartition("/")[2].partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -109,45 +82,59 @@ class HostState:
 
 
 def desired(
-    role: Role,
+    member: Member,
+    others: tuple[Member, ...],
     facts: Facts,
     cluster: Cluster,
-    pod_range: IPv4Network,
+    joined: Mesh | None,
     artifacts: Mapping[str, Artifact],
     images: tuple[Image, ...],
 ) -> HostState:
-    """The state of a machine of `role` whose pods get `pod_range`, a part of the cluster's."""
+    """The state of a machine that is `member` of a cluster, beside `others`; `joined` is what joins its sites."""
     binaries = (*RUNTIME_BINARIES, *KUBERNETES_BINARIES)
     containerd, kubelet, egress = "homespun-containerd.service", "kubelet.service", "homespun-egress.service"
     restarts = dict.fromkeys(RUNTIME_BINARIES, (containerd,)) | {"kubelet": (kubelet,)}
     sandbox = next(image.reference for image in images if "/pause:" in image.reference)
     files = [
-        *(_binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts.get(name, ())) for name in binaries),
-        *(_binary(f"{PREFIX}/cni/{name}", artifacts[name], ()) for name in CNI_PLUGINS),
-        _text(f"{PREFIX}/etc/containerd.toml", containerd_config(facts, sandbox), restarts=(containerd,)),
-        _text(f"{PREFIX}/etc/cni/10-homespun.conflist", cni_config(pod_range)),
-        _text(f"{PREFIX}/etc/egress.nft", egress_rules(cluster.pod_range), restarts=(egress,)),
-        _text(f"{PATCHES}/kubeletconfiguration0+merge.json", kubelet_patch(facts)),
-        _text("/etc/sysctl.d/60-homespun.conf", SYSCTLS),
-        _text(f"/etc/systemd/system/{containerd}", CONTAINERD_UNIT, restarts=(containerd,)),
-        _text(f"/etc/systemd/system/{kubelet}", KUBELET_UNIT, restarts=(kubelet,)),
-        _text(f"/etc/systemd/system/{egress}", EGRESS_UNIT, restarts=(egress,)),
+        *(binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts.get(name, ())) for name in binaries),
+        *(binary(f"{PREFIX}/cni/{name}", artifacts[name]) for name in CNI_PLUGINS),
+        text(f"{PREFIX}/etc/containerd.toml", containerd_config(facts, sandbox), restarts=(containerd,)),
+        text(f"{PREFIX}/etc/cni/10-homespun.conflist", cni_config(member.pods, mesh.MTU if joined else None)),
+        text(f"{PREFIX}/etc/egress.nft", egress_rules(cluster.pod_range), restarts=(egress,)),
+        text(f"{PATCHES}/kubeletconfiguration0+merge.json", kubelet_patch(facts)),
+        text("/etc/sysctl.d/60-homespun.conf", SYSCTLS),
+        unit(containerd, CONTAINERD_UNIT),
+        unit(kubelet, KUBELET_UNIT),
+        unit(egress, EGRESS_UNIT),
+        *ways.files(member, others, joined),
+        *(mesh.files(member, joined, facts, artifacts) if joined else ()),
     ]
+    port = joined.headscale_port if joined and member.role == "control-plane" else None
+    if port is not None:
+        files += headscale.files(member, port, artifacts)
     if facts.loadable_modules:
-        files.append(
-            _text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules))
-        )
-    if role == "control-plane":
-        files.append(_text(AUDIT_POLICY, AUDIT_RULES))
+        files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
+    if member.role == "control-plane":
+        files.append(text(AUDIT_POLICY, AUDIT_RULES))
+    else:
+        images = tuple(image for image in images if image.name not in CONTROL_PLANE_IMAGES)
     # Last, for it says that all of this is ours.
-    files.append(_text(STATE_FILE, json.dumps({"cluster": cluster.name, "role": role}) + "\n"))
+    files.append(text(STATE_FILE, json.dumps({"cluster": cluster.name, "role": member.role}) + "\n"))
+    folders = (f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER)
     return HostState(
         packages=PACKAGES,
         modules=facts.loadable_modules,
-        folders=(f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER),
-        volumes=(MODELS, VECTORS, DATA) if role == "control-plane" else (),
+        folders=(*folders, *((f"{PREFIX}/etc/mesh",) if joined else ())),
+        volumes=(MODELS, VECTORS, DATA) if member.role == "control-plane" else (),
         files=tuple(files),
-        units=(egress, containerd, kubelet),
+        units=(
+            egress,
+            *((headscale.UNIT,) if port is not None else ()),
+            *(mesh.UNITS if joined else ()),
+            ways.TIMER,
+            containerd,
+            kubelet,
+        ),
         images=images,
         hosts=((cluster.endpoint_address, cluster.endpoint),),
     )
@@ -196,12 +183,13 @@ disable = true
 """
 
 
-def cni_config(pod_range: IPv4Network) -> str:
+def cni_config(pod_range: IPv4Network, mtu: int | None) -> str:
     """A CNI configuration list: a bridge a machine; leases on /run, so that a reboot frees them."""
     plugins = [
         {
             "type": "bridge",
             "bridge": BRIDGE,
+            **({"mtu": mtu} if mtu else {}),
             "isGateway": True,
             "ipMasq": False,
             "hairpinMode": True,
@@ -218,14 +206,14 @@ def cni_config(pod_range: IPv4Network) -> str:
 
 
 def egress_rules(pods: IPv4Network) -> str:
-    """nftables: pods leave the cluster under their machine's address."""
+    """nftables: pods leave the cluster under their machine's address; on the mesh they keep their own."""
     return f"""\
 table ip {EGRESS_TABLE}
 delete table ip {EGRESS_TABLE}
 table ip {EGRESS_TABLE} {{
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
-        ip saddr {pods} ip daddr != {pods} oifname != "{BRIDGE}" masquerade
+        ip saddr {pods} ip daddr != {pods} oifname != {{ "{BRIDGE}", "{mesh.INTERFACE}" }} masquerade
     }}
 }}
 """
@@ -312,12 +300,3 @@ ExecStop=/usr/sbin/nft delete table ip {EGRESS_TABLE}
 [Install]
 WantedBy=multi-user.target
 """
-
-
-def _text(path: str, content: str, restarts: tuple[str, ...] = ()) -> File:
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    return File(path, digest, "0644", content=content, restarts=restarts)
-
-
-def _binary(path: str, artifact: Artifact, restarts: tuple[str, ...]) -> File:
-    return File(path, artifact.sha256, "0755", artifact=artifact, restarts=restarts)

@@ -105,6 +105,7 @@ class Reconciler:
         mine = [pod for pod in pods if pod.metadata.labels.get(UID_LABEL) in (None, job_set.metadata.uid)]
         first = _first_worker(mine)
         run = plan.Run(
+            uid=str(job_set.metadata.uid),
             suspended=bool(job_set["spec"].get("suspend")),
             completed="Completed" in conditions,
             failed=str(conditions["Failed"].get("message") or "its workers failed") if "Failed" in conditions else "",
@@ -154,8 +155,17 @@ def _ended(pod: Any) -> plan.Ended | None:
         worker=int(labels.get(INDEX_LABEL, 0)),
         restart=int(labels.get(RESTART_LABEL, 0)),
         reason=status_.reason or (state.reason if state else None) or "Error",
-        exit_code=state.exitCode if state else 0,
+        exit_code=state.exitCode if state else None,
         message=status_.message or "",
+        disruption=_disruption(status_),
         finished=finished,
         dismissed=bool(asked and finished and finished >= asked),
     )
+
+
+def _disruption(pod_status: Any) -> str:
+    """Why a pod was given up by others (https://kubernetes.io/docs/concepts/workloads/pods/disruptions/), '' if not."""
+    for condition in pod_status.conditions or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return f"{condition.reason}: {condition.message or ''}".strip(": ")
+    return ""

@@ -77,7 +77,7 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
         "containers": [
             {
                 "name": CONTAINER,
-                "image": spec.program.image if spec.program else image,
+                "image": (spec.program and spec.program.image) or image,
                 "command": list(spec.program.command) if spec.program else _trainer(spec.workers.count),
                 "env": _environment(item),
                 "resources": {

@@ -34,7 +34,7 @@ Object = objects.Object[TrainingJobSpec, TrainingJobStatus]
 CLAIM: Final = "data"
 """The claim that comes with the platform, for data and checkpoints."""
 CURVE_POINTS: Final = 64
-CAUSES: Final[tuple[FailureReason, ...]] = ("Exited", "Killed", "Evicted", "OOMKilled")
+CAUSES: Final[tuple[FailureReason, ...]] = ("Exited", "Killed", "PodFailed", "SentAway", "Evicted", "OOMKilled")
 """Why a worker died, from what may be a consequence to what is a cause."""
 KILLED: Final = 137
 """Exit code of what SIGKILL ended: 128 + 9."""
@@ -44,6 +44,7 @@ KILLED: Final = 137
 class Run:
     """A job's JobSet as it was read."""
 
+    uid: str = ""
     suspended: bool = False
     completed: bool = False
     failed: str = ""
@@ -64,11 +65,13 @@ class Ended:
     restart: int
     """How often all workers had been started again before."""
     reason: str
-    """The kubelet's word: OOMKilled, Evicted, Error."""
-    exit_code: int = 0
-    """Of its container; 0 where that says nothing."""
+    """The kubelet's word: OOMKilled, Evicted, Error, NodeShutdown."""
+    exit_code: int | None = None
+    """Of its container; None where that never ran, or its end is not known."""
     message: str = ""
-    """The kubelet's, of an evicted pod."""
+    """The kubelet's, of a pod that failed as a whole."""
+    disruption: str = ""
+    """Of a pod that its machine had to give up: why, as its condition DisruptionTarget says."""
     finished: datetime | None = None
     dismissed: bool = False
     """Whether it ended only after it had been asked to go."""
@@ -182,7 +185,8 @@ def status(item: Object, observed: Observed, now: datetime) -> tuple[TrainingJob
     refused = refusal(item, observed)
     accepted = refused or Finding("Accepted", "True", "Valid")
     before, last = item.status, observed.told[-1] if observed.told else None
-    state, running, succeeded = _standing(item, observed, now, refused)
+    failure = _last_failure(item, observed)
+    state, running, succeeded = _standing(item, observed, now, refused, failure)
     shown = before.model_copy(
         update={
             "observed_generation": item.generation,
@@ -192,7 +196,7 @@ def status(item: Object, observed: Observed, now: datetime) -> tuple[TrainingJob
             "started": before.started or ("" if refused or item.spec.suspend else _stamp(now)),
             "remaining_seconds": None if state != "Running" else before.remaining_seconds,
             "message": "",
-            "last_failure": _last_failure(item, observed.ended),
+            "last_failure": failure,
         }
     )
     return (_told(shown, observed.told) if last else shown), [accepted, running, succeeded]
@@ -220,7 +224,9 @@ def thin(points: Iterable[CurvePoint], most: int = CURVE_POINTS) -> tuple[CurveP
     return tuple(by_step[step] for step in sorted(chosen))
 
 
-def _standing(item: Object, observed: Observed, now: datetime, refused: Finding | None) -> tuple[str, Finding, Finding]:
+def _standing(
+    item: Object, observed: Observed, now: datetime, refused: Finding | None, failure: WorkerFailureStatus | None
+) -> tuple[str, Finding, Finding]:
     """State, and the findings for Running and Succeeded."""
 
     def ended(reason: str, message: str) -> tuple[str, Finding, Finding]:
@@ -229,14 +235,13 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
     def waiting(state: str, reason: str, message: str) -> tuple[str, Finding, Finding]:
         return state, Finding("Running", "False", reason, message), Finding("Succeeded", "False", "NotYet")
 
-    run, told, died = observed.run, observed.told, _died(item, observed)
+    run, told, died = observed.run, observed.told, _died(observed.run, failure)
     if run and run.completed:
         return "Succeeded", Finding("Running", "False", "Done"), Finding("Succeeded", "True", "Done")
     if (wrong := _invalid(observed)) is not None:
         return ended("InvalidJob", wrong)
     if run and run.failed:
-        last = _last_failure(item, observed.ended)
-        why = "; ".join(words for words in (last.message if last else "", run.failed) if words)
+        why = "; ".join(words for words in (failure.message if failure else "", run.failed) if words)
         return ended("WorkersFailed", f"{why}; see `kubectl logs -l jobset.sigs.k8s.io/jobset-name={item.name}`")
     if overdue(item, now):
         return ended("DeadlineExceeded", f"it had {item.spec.deadline}; a later deadline lets it go on")
@@ -253,10 +258,9 @@ def _standing(item: Object, observed: Observed, now: datetime, refused: Finding 
     return waiting("Starting", "Starting", run.waiting or died or "its workers start")
 
 
-def _died(item: Object, observed: Observed) -> str:
+def _died(run: Run | None, last: WorkerFailureStatus | None) -> str:
     """Why workers had to start again, '' if they had not."""
-    restarts = observed.run.restarts if observed.run else 0
-    last = _last_failure(item, observed.ended)
+    restarts = run.restarts if run else 0
     if last and last.restart >= restarts:  # its like are still to go
         return f"{last.message}; all workers start again"
     if not restarts:
@@ -266,32 +270,40 @@ def _died(item: Object, observed: Observed) -> str:
     return f"{why}; all workers started again, {restarts} times so far"
 
 
-def _last_failure(item: Object, ended: Iterable[Ended]) -> WorkerFailureStatus | None:
+def _last_failure(item: Object, observed: Observed) -> WorkerFailureStatus | None:
     """The death that started the workers again last: of several, the one that says most.
 
     A worker that loses another fails as well, so of those that ended together one that was killed is the cause.
     """
-    known = [item.status.last_failure] if item.status.last_failure else []
-    seen = [_failure(one, item.spec.workers.memory) for one in ended if not one.dismissed]
-    first_to_end = sorted(seen, key=lambda one: (one.time, one.worker))
-    return max((*known, *first_to_end), key=lambda one: (one.restart, CAUSES.index(one.reason)), default=None)
+    known, run = item.status.last_failure, observed.run
+    if known and run and known.job_set not in ("", run.uid):  # a JobSet that was made anew counts from 0 again
+        known = None
+    # One that was asked to go did not die, but where it was its machine that could not keep it.
+    seen = [one for one in observed.ended if one.disruption or not one.dismissed]
+    failures = [_failure(one, item.spec.workers.memory, run.uid if run else "") for one in seen]
+    first_to_end = sorted(failures, key=lambda one: (one.time, one.worker))
+    deaths = [known, *first_to_end] if known else first_to_end
+    return max(deaths, key=lambda one: (one.restart, CAUSES.index(one.reason)), default=None)
 
 
-def _failure(one: Ended, memory: str) -> WorkerFailureStatus:
+def _failure(one: Ended, memory: str, job_set: str) -> WorkerFailureStatus:
     reason, worker = _reason(one), f"worker {one.worker}"
     messages: Mapping[FailureReason, str] = {
         "OOMKilled": f"{worker} was killed for memory (limit {memory}); delete the job and declare it anew with more"
         " workers.memory: its checkpoints stay",
         "Evicted": f"{worker} was evicted: {one.message}",
+        "SentAway": f"{worker} was sent away from its machine: {one.disruption}",
+        "PodFailed": f"{worker} failed with its pod: {one.reason}: {one.message}",
         "Killed": f"{worker} was killed (exit code {KILLED})",
         "Exited": f"{worker} ended with exit code {one.exit_code}",
     }
     return WorkerFailureStatus(
         reason=reason,
-        message=messages[reason],
+        message=messages[reason].strip(": "),
         worker=one.worker,
         restart=one.restart,
         time=_stamp(one.finished) if one.finished else "",
+        job_set=job_set,
     )
 
 
@@ -299,6 +311,10 @@ def _reason(one: Ended) -> FailureReason:
     match one.reason:
         case "OOMKilled" | "Evicted" as known:
             return known
+    if one.disruption:
+        return "SentAway"
+    if one.exit_code is None:
+        return "PodFailed"
     return "Killed" if one.exit_code == KILLED else "Exited"
 
 

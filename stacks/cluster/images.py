@@ -5,26 +5,25 @@ Their names stand under `localhost/homespun`, so that none is taken for upstream
 
 import fcntl
 import hashlib
-import io
 import json
 import re
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from homespun import places
-from homespun.hosts.state import Artifact, Image
+from homespun.hosts.files import Artifact
+from homespun.hosts.state import Image
+from tools.images import oci
 
 REPOSITORY: Final = "localhost/homespun"
 PAUSE_VERSION: Final = "3.10.2"  # the names that kubeadm gives to these two
 ETCD_REVISION: Final = "0"
-LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
-CONFIG: Final = "application/vnd.oci.image.config.v1+json"
-MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-INDEX: Final = "application/vnd.oci.image.index.v1+json"
 PATH: Final = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -52,8 +51,13 @@ def recipes(tools: Mapping[str, Path], kubernetes: str, etcd: str, coredns: str)
         Recipe(proxy.reference, {**proxy.files, **with_libraries(Path("/usr/sbin/nft"))}, proxy.entrypoint),
         single("etcd", f"{etcd}-{ETCD_REVISION}"),
         Recipe(f"{REPOSITORY}/coredns:v{coredns}", {"coredns": tools["coredns"]}, ("/coredns",)),
-        Recipe(f"{REPOSITORY}/pause:{PAUSE_VERSION}", {"pause": Path("/usr/bin/catatonit")}, ("/pause", "-P")),
+        pause(),
     )
+
+
+def pause() -> Recipe:
+    """What holds a pod's namespaces."""
+    return Recipe(f"{REPOSITORY}/pause:{PAUSE_VERSION}", {"pause": Path("/usr/bin/catatonit")}, ("/pause", "-P"))
 
 
 def with_libraries(program: Path) -> dict[str, Path]:
@@ -83,13 +87,19 @@ def build(recipe: Recipe, architecture: str) -> Image:
 
 
 def sha256(path: Path) -> str:
+    """Of a file; read once as long as it is the same by size and time of change."""
+    found = path.stat()
+    return _sha256(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _sha256(path: Path, _size: int, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(recipe: Recipe, architecture: str, target: Path) -> None:
-    layer = target.with_suffix(".layer")
-    with tarfile.open(layer, "w", format=tarfile.USTAR_FORMAT) as tar:
+    def fill(tar: tarfile.TarFile) -> None:
         folders = {str(parent) for inside in recipe.files for parent in Path(inside).parents} | {"etc", "tmp"}
         for folder in sorted(folders - {"."}):
             entry = tarfile.TarInfo(folder)
@@ -100,49 +110,9 @@ def _write(recipe: Recipe, architecture: str, target: Path) -> None:
             entry.size, entry.mode = path.stat().st_size, 0o755
             with path.open("rb") as file:
                 tar.addfile(entry, file)
-    layer_digest = f"sha256:{sha256(layer)}"
-    config = _json(
-        {
-            "architecture": architecture,
-            "os": "linux",
-            "config": {"Entrypoint": list(recipe.entrypoint), "Env": [f"PATH={PATH}"]},
-            "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
-        }
-    )
-    layers = [{"mediaType": LAYER, "digest": layer_digest, "size": layer.stat().st_size}]
-    manifest = _json(
-        {"schemaVersion": 2, "mediaType": MANIFEST, "config": _descriptor(CONFIG, config), "layers": layers}
-    )
-    described = {
-        **_descriptor(MANIFEST, manifest),
-        "platform": {"architecture": architecture, "os": "linux"},
-        "annotations": {
-            "io.containerd.image.name": recipe.reference,
-            "org.opencontainers.image.ref.name": recipe.reference.rsplit(":", 1)[1],
-        },
-    }
-    index = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": [described]})
-    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for blob in (config, manifest):
-            _add(tar, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
-        _add(tar, "index.json", index)
-        _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        entry = tarfile.TarInfo(f"blobs/sha256/{layer_digest.removeprefix('sha256:')}")
-        entry.size = layer.stat().st_size
-        with layer.open("rb") as file:
-            tar.addfile(entry, file)
-    layer.unlink()
 
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
-
-
-def _descriptor(media_type: str, blob: bytes) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))
+    with tempfile.TemporaryDirectory() as folder, target.open("wb") as out:
+        blobs = oci.Store(Path(folder))
+        settings = {"Entrypoint": list(recipe.entrypoint), "Env": [f"PATH={PATH}"]}
+        layers = [blobs.layer(fill, compressed=False)]
+        blobs.archive(blobs.image(recipe.reference, layers, architecture, settings), out)

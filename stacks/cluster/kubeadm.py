@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from homespun.hosts import state
+from homespun.hosts import layout
 from homespun.hosts.cluster import API_PORT, Cluster
 from stacks.cluster.images import REPOSITORY
 
@@ -30,7 +30,7 @@ class NodeRegistration:
         ignored = ["SystemVerification"] if self.cgroup_version == 1 else []
         return {
             "name": self.name,
-            "criSocket": f"unix://{state.SOCKET}",
+            "criSocket": f"unix://{layout.SOCKET}",
             "imagePullPolicy": "IfNotPresent",
             "ignorePreflightErrors": ignored,
             "taints": [{"key": key, "effect": "NoSchedule"} for key in self.taints],
@@ -51,7 +51,34 @@ class InitConfiguration:
             "kind": "InitConfiguration",
             "localAPIEndpoint": {"advertiseAddress": self.node.address, "bindPort": API_PORT},
             "nodeRegistration": self.node.document(),
-            "patches": {"directory": state.PATCHES},
+            "patches": {"directory": layout.PATCHES},
+        }
+
+
+@dataclass(frozen=True)
+class JoinConfiguration:
+    """A further machine of a cluster."""
+
+    cluster: Cluster
+    node: NodeRegistration
+    token: str
+    """A bootstrap token, for minutes."""
+    authority: str
+    """The cluster's own: `sha256:` and the hex digest of its public key."""
+
+    def document(self) -> dict[str, Any]:
+        """As kubeadm reads it."""
+        found = {
+            "token": self.token,
+            "apiServerEndpoint": f"{self.cluster.endpoint}:{API_PORT}",
+            "caCertHashes": [self.authority],
+        }
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "JoinConfiguration",
+            "discovery": {"bootstrapToken": found},
+            "nodeRegistration": self.node.document(),
+            "patches": {"directory": layout.PATCHES},
         }
 
 
@@ -62,8 +89,8 @@ class ClusterConfiguration:
     cluster: Cluster
     audit: dict[str, str] = field(
         default_factory=lambda: {
-            "audit-policy-file": state.AUDIT_POLICY,
-            "audit-log-path": f"{state.AUDIT_LOG_FOLDER}/audit.log",
+            "audit-policy-file": layout.AUDIT_POLICY,
+            "audit-log-path": f"{layout.AUDIT_LOG_FOLDER}/audit.log",
             "audit-log-maxage": "30",
             "audit-log-maxbackup": "5",
             "audit-log-maxsize": "50",
@@ -73,8 +100,8 @@ class ClusterConfiguration:
     def document(self) -> dict[str, Any]:
         """As kubeadm reads it."""
         volumes: list[dict[str, Any]] = [
-            {"name": "audit-policy", "hostPath": state.AUDIT_POLICY, "pathType": "File", "readOnly": True},
-            {"name": "audit-log", "hostPath": state.AUDIT_LOG_FOLDER, "pathType": "DirectoryOrCreate"},
+            {"name": "audit-policy", "hostPath": layout.AUDIT_POLICY, "pathType": "File", "readOnly": True},
+            {"name": "audit-log", "hostPath": layout.AUDIT_LOG_FOLDER, "pathType": "DirectoryOrCreate"},
         ]
         return {
             "apiVersion": API_VERSION,
@@ -112,6 +139,9 @@ class KubeletConfiguration:
             "clusterDNS": [self.cluster.dns_address],
             "failSwapOn": False,  # a machine that has been used for years has swap; pods don't use it (NoSwap)
             "serverTLSBootstrap": False,
+            # In folders of ours, which go with us.
+            "podLogsDir": layout.POD_LOGS,
+            "volumePluginDir": f"{layout.PREFIX}/volume-plugins",
             # Images came by our hand and could not be pulled again.
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {

@@ -15,7 +15,6 @@ from pulumi.dynamic import (
 )
 
 from homespun.hosts.cluster import Cluster
-from homespun.hosts.errors import UnreachableError
 from stacks import hosts, progress
 from stacks.cluster import bootstrap
 from stacks.cluster.kubeadm import NodeRegistration
@@ -39,6 +38,7 @@ class ClusterProvider(ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Names and ranges of a cluster can't be changed once it is there: another is made in its place."""
         changed = [name for name in ("cluster", "node") if olds.get(name) != news.get(name)]
+        changed += ["connection"] if hosts.elsewhere(olds, news) else []
         return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -53,11 +53,8 @@ class ClusterProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: gone if kubeadm never came to its end there. A machine that is off tells nothing."""
-        try:
-            there = bootstrap.exists(hosts.connection(props["connection"]))
-        except UnreachableError:
-            there = True
-        return ReadResult(id_, props) if there else ReadResult("", {})
+        gone = bootstrap.gone(hosts.connection(props["connection"]))
+        return ReadResult("", {}) if gone else ReadResult(id_, props)
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Not reached, for `diff` replaces; the engine wants the outputs whole all the same."""
@@ -65,7 +62,8 @@ class ClusterProvider(ResourceProvider):
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """kubeadm reset. Not asked where the machine itself goes (`deleted_with`)."""
-        bootstrap.reset(hosts.connection(props["connection"]))
+        with hosts.gone_if_off("the cluster that was on it is taken for gone"):
+            bootstrap.reset(hosts.connection(props["connection"]))
 
 
 class KubernetesCluster(Resource, module="homespun", name="Cluster"):

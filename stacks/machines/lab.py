@@ -17,17 +17,23 @@ from pulumi.dynamic import (
 
 from homespun import places
 from stacks import progress
-from stacks.machines import nspawn, rootfs
+from stacks.machines import network, nspawn, rootfs
 from stacks.machines.network import Network
 
-IDENTITY = ("lab", "bridge", "range", "name", "address")
+IDENTITY = ("lab", "bridge", "range", "site", "name", "address")
 """What makes a machine this one and no other: a change of any replaces it."""
 
 
 def machine(properties: dict[str, Any]) -> nspawn.Machine:
     """The machine that a resource's properties describe, in this box's state folder."""
     return nspawn.Machine(
-        Network(properties["lab"], properties["bridge"], IPv4Network(properties["range"])),
+        Network(
+            properties["lab"],
+            properties["bridge"],
+            IPv4Network(properties["range"]),
+            properties.get("site", ""),
+            tuple(properties.get("published", ())),
+        ),
         places.state() / "labs" / properties["lab"],
         properties["name"],
         IPv4Address(properties["address"]),
@@ -36,22 +42,25 @@ def machine(properties: dict[str, Any]) -> nspawn.Machine:
 
 
 class LabMachineProvider(ResourceProvider):
-    """Makes a machine and starts it; nothing of it is ever changed in place."""
+    """Makes a machine and starts it; nothing of it is ever changed in place but what its network lets in."""
 
     serialize_as_secret_always = False
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Before anything else, in previews too: the address has to be one of the lab's, and not the box's own."""
-        network = IPv4Network(news["range"])
+        lan = IPv4Network(news["range"])
         address = IPv4Address(news["address"])
-        if address in network and address not in (network[0], network[1], network[-1]):
-            return CheckResult(news, [])
-        return CheckResult(news, [CheckFailure("address", f"expected an address within {network}, got {address}")])
+        if address in lan and address not in (lan[0], lan[1], lan[-1]):
+            # What is merely updated is reached as before, and a preview may know it.
+            same = "connection" in olds and not _changed(olds, news)
+            return CheckResult({**news, **({"connection": outputs(news)["connection"]} if same else {})}, [])
+        return CheckResult(news, [CheckFailure("address", f"expected an address within {lan}, got {address}")])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """A machine that is another is made anew, the old one first: they may share a name."""
-        changed = [name for name in IDENTITY if olds.get(name) != news.get(name)]
-        return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
+        changed = _changed(olds, news)
+        published = olds.get("published", []) != news["published"]
+        return DiffResult(changes=bool(changed) or published, replaces=changed, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make it and start it; one that does not boot is taken away again."""
@@ -72,7 +81,8 @@ class LabMachineProvider(ResourceProvider):
         return ReadResult(id_, outputs(props)) if nspawn.exists(machine(props)) else ReadResult("", {})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Not reached, for `diff` replaces; the engine wants the outputs whole all the same."""
+        """What its network lets in is another."""
+        network.up(machine(news).network)
         return UpdateResult(outputs(news))
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
@@ -85,7 +95,13 @@ def outputs(properties: dict[str, Any]) -> dict[str, Any]:
     connection = machine(properties).connection
     reached = {"address": connection.address, "user": connection.user, "port": connection.port,
                "identity": connection.identity, "known_hosts": connection.known_hosts}  # fmt: skip
-    return {**{name: properties[name] for name in IDENTITY}, "connection": reached}
+    known = {"site": "", "published": [], **properties}
+    return {**{name: known[name] for name in (*IDENTITY, "published")}, "connection": reached}
+
+
+def _changed(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
+    before = {"site": "", **olds}  # a lab had one site once, and did not say so
+    return [name for name in IDENTITY if before.get(name) != news.get(name)]
 
 
 class LabMachine(Resource, module="homespun", name="LabMachine"):
@@ -93,11 +109,13 @@ class LabMachine(Resource, module="homespun", name="LabMachine"):
 
     connection: pulumi.Output[dict[str, Any]]
 
-    def __init__(self, name: str, network: Network, address: IPv4Address) -> None:
+    def __init__(self, name: str, lan: Network, address: IPv4Address) -> None:
         inputs = {
-            "lab": network.lab,
-            "bridge": network.bridge,
-            "range": str(network.range),
+            "lab": lan.lab,
+            "bridge": lan.bridge,
+            "range": str(lan.range),
+            "site": lan.site,
+            "published": list(lan.published),
             "name": name,
             "address": str(address),
             "connection": None,

@@ -1,13 +1,14 @@
-"""The bridge that a lab's machines are on, and their way out: a masquerade, and forwarding where it was off.
+"""The bridge that machines of a lab's site are on, and their way out: a masquerade, and forwarding where it was off.
 
-All of it is named after the lab and goes with it. Forwarding is switched per interface, not for the whole box; that of
+As behind a router at home: who is in goes out under its address, nobody is let in but where a port is published. All of
+it is named after lab and site and goes with them. Forwarding is switched per interface, not for the whole box; that of
 the uplink was the box's, so it is noted under /run, which forgets as the kernel does, and put back by the last lab.
 """
 
 import contextlib
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Final
@@ -20,11 +21,15 @@ RESOLVERS: Final = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.
 
 @dataclass(frozen=True)
 class Network:
-    """A lab's network; the box is its first address."""
+    """A LAN of a lab; the box is its first address."""
 
     lab: str
     bridge: str
     range: IPv4Network
+    site: str = ""
+    """'' for the lab's first one."""
+    published: tuple[str, ...] = ()
+    """What is let in from outside, to every machine: in nft's words, such as `tcp dport 443`."""
 
     @property
     def gateway(self) -> IPv4Address:
@@ -34,7 +39,25 @@ class Network:
     @property
     def table(self) -> str:
         """The nftables table that holds all rules of the lab."""
-        return f"homespun-{self.lab}"
+        return f"homespun-{self.name}"
+
+    @property
+    def name(self) -> str:
+        """Its name among all labs' networks on this box."""
+        return f"{self.lab}-{self.site}" if self.site else self.lab
+
+
+def record(network: Network, path: Path) -> None:
+    """Write it down, for when no settings speak of it any more."""
+    path.write_text(json.dumps({**asdict(network), "range": str(network.range)}))
+
+
+def recorded(path: Path) -> Network | None:
+    """What was written down; None if nothing was."""
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return Network(**{**found, "range": IPv4Network(found["range"]), "published": tuple(found["published"])})
 
 
 def check(network: Network) -> None:
@@ -53,7 +76,7 @@ def up(network: Network) -> None:
     _nft(ruleset(network))
     _sysctl(network.bridge).write_text("1")
     for uplink in _uplinks():
-        _forward(uplink, network.lab)
+        _forward(uplink, network.name)
 
 
 def down(network: Network) -> None:
@@ -62,7 +85,7 @@ def down(network: Network) -> None:
         _ip("link", "delete", network.bridge)
     if network.table in _tables():
         _nft(f"delete table ip {network.table}")
-    for note in FORWARDING_NOTES.glob(f"*/{network.lab}"):
+    for note in FORWARDING_NOTES.glob(f"*/{network.name}"):
         note.unlink()
         _restore(note.parent)
 
@@ -77,15 +100,22 @@ def unplug(machine: str) -> None:
         subprocess.run(["ip", "link", "delete", cable], capture_output=True)  # it may go by itself meanwhile
 
 
+def plugged(network: Network) -> bool:
+    """Whether any machine's cable is in it."""
+    cables = Path("/sys/class/net") / network.bridge / "brif"
+    return cables.exists() and any(cables.iterdir())
+
+
 def leftovers(network: Network) -> list[str]:
     """What is still there of it."""
     found = [f"link {network.bridge}"] if _exists(network.bridge) else []
     found += [f"nftables table {network.table}"] if network.table in _tables() else []
-    return found + [f"forwarding note {note}" for note in FORWARDING_NOTES.glob(f"*/{network.lab}")]
+    return found + [f"forwarding note {note}" for note in FORWARDING_NOTES.glob(f"*/{network.name}")]
 
 
 def ruleset(network: Network) -> str:
     """Everything of ours in the box's netfilter, in nft's language; loading it twice changes nothing."""
+    published = "".join(f"        {words} accept\n" for words in network.published)
     return f"""\
 table ip {network.table}
 delete table ip {network.table}
@@ -93,6 +123,13 @@ table ip {network.table} {{
     chain egress {{
         type nat hook postrouting priority srcnat; policy accept;
         ip saddr {network.range} oifname != "{network.bridge}" masquerade
+    }}
+    chain ingress {{
+        type filter hook forward priority filter; policy accept;
+        oifname != "{network.bridge}" accept
+        iifname "{network.bridge}" accept
+        ct state established,related accept
+{published}        drop
     }}
 }}
 """
@@ -142,18 +179,18 @@ def _uplinks() -> set[str]:
     return {route["dev"] for route in routes if "dev" in route}
 
 
-def _forward(interface: str, lab: str) -> None:
+def _forward(interface: str, network: str) -> None:
     note = FORWARDING_NOTES / interface
     note.mkdir(parents=True, exist_ok=True)
     before = note / ".before"
     if not before.exists():
         before.write_text(_sysctl(interface).read_text())
-    (note / lab).touch()
+    (note / network).touch()
     _sysctl(interface).write_text("1")
 
 
 def _restore(note: Path) -> None:
-    """Put an interface's forwarding back, if the last lab has gone."""
+    """Put an interface's forwarding back, if the last network has gone."""
     if any(path.name != ".before" for path in note.iterdir()):
         return
     if _exists(note.name):

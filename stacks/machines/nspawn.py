@@ -6,16 +6,19 @@ so nothing is ever mounted on the box; its /var is a plain folder, since a conta
 an overlay. All its processes are in one cgroup, which is also how they are found: there are no pid files.
 
     <state>/labs/<lab>/ssh/         the key that opens its machines, and their pinned host keys
-    <state>/labs/<lab>/<machine>/   lower, upper, work, root, var, console.log
+    <state>/labs/<lab>/<machine>/   lower, upper, work, root, var, console.log, network.json
 """
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -28,6 +31,8 @@ from tools import debian
 
 POWER_OFF: Final = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
 BOOT_SECONDS: Final = 60
+NETWORK_FILE: Final = "network.json"
+"""In a machine's folder: the network that it was made on."""
 NSPAWN_RUNTIME: Final = ("/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export")
 
 LAUNCH: Final = """\
@@ -83,6 +88,7 @@ def create(machine: Machine) -> None:
     shutil.rmtree(machine.home, ignore_errors=True)
     for folder in ("upper", "work", "root"):
         (machine.home / folder).mkdir(parents=True)
+    network.record(machine.network, machine.home / NETWORK_FILE)
     _copy(machine.rootfs, machine.home / "lower")
     subprocess.run(["cp", "-a", machine.rootfs / "var", machine.home / "var"], check=True)
     for path, (content, mode) in _files(machine).items():
@@ -100,7 +106,8 @@ def exists(machine: Machine) -> bool:
 
 def start(machine: Machine) -> bool:
     """Have it run and answer SSH; whether it had to be started. Raises LabError with the end of its console."""
-    network.up(machine.network)
+    with _alone(machine.folder):
+        network.up(machine.network)
     if leader(machine) is not None:
         machine.connection.wait(BOOT_SECONDS)
         return False
@@ -123,6 +130,14 @@ def start(machine: Machine) -> bool:
                 tail = "\n".join(console.read_text(errors="replace").splitlines()[-12:])
                 raise LabError(f"lab machine {machine.unique_name} did not boot: {error}\n{console}:\n{tail}") from None
             time.sleep(0.1)
+
+
+def known(folder: Path, otherwise: Machine) -> list[Machine]:
+    """The lab's machines as they were made, whatever its settings say by now; `otherwise` is one as they have it."""
+    return [
+        replace(otherwise, name=name, network=network.recorded(folder / name / NETWORK_FILE) or otherwise.network)
+        for name in machines(folder)
+    ]
 
 
 def leader(machine: Machine) -> int | None:
@@ -158,9 +173,11 @@ def destroy(machine: Machine) -> None:
     stop(machine, grace=0)
     shutil.rmtree(machine.home, ignore_errors=True)
     _lock_file(machine).unlink(missing_ok=True)
-    if not machines(machine.folder):
-        network.down(machine.network)
-        shutil.rmtree(machine.folder, ignore_errors=True)
+    with _alone(machine.folder):
+        if not network.plugged(machine.network):  # the next start of one that is off makes it anew
+            network.down(machine.network)
+        if not machines(machine.folder):
+            shutil.rmtree(machine.folder, ignore_errors=True)
 
 
 def machines(folder: Path) -> list[str]:
@@ -169,7 +186,7 @@ def machines(folder: Path) -> list[str]:
 
 
 def check_leftovers(machine: Machine) -> list[str]:
-    """What is left of the machine and its lab on this box: processes, cgroups, mounts, links, rules, files."""
+    """What is left of the machine and its lab on this box: processes, cgroups, mounts, files."""
     found = [f"cgroup {folder}" for folder in cgroups.leftovers(PurePosixPath("homespun", machine.network.lab))]
     found += [f"process {process}: {words}" for process, words in _processes_that_name(str(machine.folder))]
     mounts = Path("/proc/self/mounts").read_text().splitlines()
@@ -177,8 +194,19 @@ def check_leftovers(machine: Machine) -> list[str]:
     found += [
         f"{folder}/{machine.unique_name}" for folder in NSPAWN_RUNTIME if (Path(folder) / machine.unique_name).exists()
     ]
-    found += network.leftovers(machine.network)
     return found + ([f"folder {machine.folder}"] if machine.folder.exists() else [])
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Within, nobody else is at what a lab's machines share: its keys, its network. They are made side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy(rootfs: Path, target: Path) -> None:
@@ -229,8 +257,9 @@ def _environment(machine: Machine) -> dict[str, str]:
 def _files(machine: Machine) -> dict[str, tuple[str, int]]:
     """What tells this machine from another: path in it, content, mode."""
     host_key, host_public_key = _key_pair(machine.home / "host_key", machine.unique_name)
-    _, public_key = _key_pair(machine.folder / "ssh/id_ed25519", f"homespun-{machine.network.lab}")
-    _pin(machine, host_public_key)
+    with _alone(machine.folder):
+        _, public_key = _key_pair(machine.folder / "ssh/id_ed25519", f"homespun-{machine.network.lab}")
+        _pin(machine, host_public_key)
     gateway, prefix = machine.network.gateway, machine.network.range.prefixlen
     resolvers = "".join(f"nameserver {server}\n" for server in network.nameservers())
     unit = f"[Match]\nName=host0\n[Network]\nAddress={machine.address}/{prefix}\nGateway={gateway}\n"

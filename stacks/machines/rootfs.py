@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -59,26 +60,29 @@ WantedBy=sysinit.target
 """
 
 
-def recipe() -> str:
+def recipe(also: Sequence[str] = ()) -> str:
     """Digest of all that decides what is in it."""
-    parts = (SUITE, *SERVER_PACKAGES, *PACKAGES, PREPARE, PREPARE_UNIT, inspect.getsource(_finish))
+    parts = (SUITE, *SERVER_PACKAGES, *PACKAGES, *also, PREPARE, PREPARE_UNIT, inspect.getsource(_finish))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def cached_path() -> Path:
-    return places.cache() / "rootfs" / f"debian-{SUITE}-{recipe()}"
+def cached_path(also: Sequence[str] = ()) -> Path:
+    return places.cache() / "rootfs" / f"debian-{SUITE}-{recipe(also)}"
 
 
-def obtain(progress: Progress) -> Path:
-    """The root file system's folder, made if the cache has none. Raises ToolError with debootstrap's last lines."""
-    target = cached_path()
+def obtain(progress: Progress, also: Sequence[str] = ()) -> Path:
+    """The root file system's folder, made if the cache has none; `also` are further packages.
+
+    Raises ToolError with debootstrap's last lines.
+    """
+    target = cached_path(also)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts share the cache
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            debootstrap(partial, (*SERVER_PACKAGES, *PACKAGES), progress)
+            debootstrap(partial, (*SERVER_PACKAGES, *PACKAGES, *also), progress)
             _finish(partial)
             partial.rename(target)
     return target

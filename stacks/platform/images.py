@@ -1,40 +1,71 @@
 """The images of our programs as Pulumi resources: built here, imported over SSH by a machine, or pushed."""
 
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from homespun.hosts import state
+from homespun.hosts import layout
 from homespun.hosts.errors import UnreachableError
 from homespun.hosts.ssh import Connection
 from stacks import hosts, progress
 from tools.images import build
+from tools.images.oci import Image
 from tools.obtain import ToolError
 
 PINNED: Final = "io.cri-containerd.pinned=pinned"
 """The kubelet removes what no pod uses when the disk gets full, but for images with this label."""
+IMPORT_SECONDS: Final = 3600
+"""Of one image: some 1.5 GB with torch, on a slow network."""
 
 
 def missing(connection: Connection, references: dict[str, str]) -> set[str]:
     """Which of these are not on the machine."""
-    return set(references.values()) - set(connection.run(f"{state.CTR} images ls --quiet").split())
+    return set(references.values()) - set(connection.run(f"{layout.CTR} images ls --quiet").split())
 
 
-def bring(connection: Connection, references: dict[str, str]) -> None:
-    """Build what the cache lacks, import what the machine lacks. Raises HostError, ToolError."""
-    with progress.stage("images", "build"):
-        built = {image.reference: image for image in _built(references).values()}
-        for reference in sorted(missing(connection, references)):
-            progress.tell("images", f"import {reference.rpartition('/')[2]}")
-            with built[reference].archive.open("rb") as archive:
-                connection.send(archive, f"{state.CTR} images import --local --discard-unpacked-layers -")
-        connection.run(
-            " && ".join(f"{state.CTR} images label {reference} {PINNED}" for reference in references.values())
-        )
+def bring(connections: Sequence[Connection], references: dict[str, str]) -> None:
+    """Build what the cache lacks, import what each machine lacks. Raises HostError, ToolError."""
+    with progress.stage("images", "build"), ThreadPoolExecutor(len(connections)) as pool:
+        built = _built(references)
+        # Each machine has a network and a disk of its own.
+        for done in [pool.submit(_import, connection, built) for connection in connections]:
+            done.result()
 
 
-def _built(references: dict[str, str]) -> dict[str, build.Image]:
+def _import(connection: Connection, images: dict[str, Image]) -> None:
+    """An import that was killed leaves the image's name before its files: only what is unpacked is there."""
+    named = set(connection.run(f"{layout.CTR} images ls --quiet").split())
+    unpacked = set(connection.run(f"{layout.CTR} snapshots ls").split())
+    for image in sorted(images.values(), key=lambda image: image.reference):
+        if image.reference not in named or image.chain[-1] not in unpacked:
+            told = _Once(connection.address)
+            write = partial(build.archive, image, without=frozenset(unpacked), progress=told.tell)
+            connection.send(write, f"{layout.CTR} images import --local --discard-unpacked-layers -", IMPORT_SECONDS)
+            unpacked |= set(image.chain)
+    pins = [f"{layout.CTR} images label {image.reference} {PINNED}" for image in images.values()]
+    connection.run(" && ".join(pins))
+
+
+@dataclass
+class _Once:
+    """Tells each percent once."""
+
+    address: str
+    last: str = ""
+
+    def tell(self, what: str, percent: int) -> None:
+        if (line := f"import {what} on {self.address} {percent}%") != self.last:
+            self.last = line
+            progress.tell("images", line)
+
+
+def _built(references: dict[str, str]) -> dict[str, Image]:
     """The images by name. Raises ToolError where they are no longer those of the plan."""
     found = build.images(_tell)
     if stale := [name for name, one in references.items() if _tag(found[name].reference) != _tag(one)]:
@@ -47,66 +78,71 @@ def _tag(reference: str) -> str:
 
 
 class MachineImagesProvider(ResourceProvider):
-    """Brings images to a machine; those that are no longer wanted are left to the kubelet."""
+    """Brings images to machines; those that are no longer wanted are left to the kubelet."""
 
     serialize_as_secret_always = False
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another cluster's machine gets all of them anew."""
+        """Another cluster's machines get all of them anew."""
         replaces = ["cluster"] if olds.get("cluster") != news.get("cluster") else []
-        changed = any(olds.get(name) != news.get(name) for name in ("references", "connection"))
+        changed = any(olds.get(name) != news.get(name) for name in ("references", "connections"))
         return DiffResult(changes=changed or bool(replaces), replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Build, import, pin."""
-        bring(hosts.connection(props["connection"]), props["references"])
+        bring(_machines(props), props["references"])
         return CreateResult(f"{props['cluster']}", props)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """For refresh: those that are still there. A machine that is off tells nothing."""
-        try:
-            gone = missing(hosts.connection(props["connection"]), props["references"])
-        except UnreachableError:
-            return ReadResult(id_, props)
+        """For refresh: those that are still there on all machines. One that is off tells nothing."""
+        gone: set[str] = set()
+        for machine in _machines(props):
+            with contextlib.suppress(UnreachableError):
+                gone |= missing(machine, props["references"])
         there = {name: reference for name, reference in props["references"].items() if reference not in gone}
         return ReadResult(id_, {**props, "references": there})
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """The new ones; of the old ones the pin goes: pods may still run from them."""
-        reached = hosts.connection(news["connection"])
-        bring(reached, news["references"])
-        self._release(reached, set(olds["references"].values()) - set(news["references"].values()))
+        bring(_machines(news), news["references"])
+        for machine in _machines(news):
+            self._release(machine, set(olds["references"].values()) - set(news["references"].values()))
         return UpdateResult(news)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """The pins go; a machine that is not there any more has none."""
-        try:
-            self._release(hosts.connection(props["connection"]), set(props["references"].values()))
-        except UnreachableError as error:
-            pulumi.log.warn(f"{error}; its images are taken for gone")
+        for machine in _machines(props):
+            with hosts.gone_if_off("its images are taken for gone"):
+                self._release(machine, set(props["references"].values()))
 
     def _release(self, connection: Connection, references: set[str]) -> None:
         label = PINNED.partition("=")[0]
-        commands = [f"{state.CTR} images label {reference} {label}= || true" for reference in sorted(references)]
+        commands = [f"{layout.CTR} images label {reference} {label}= || true" for reference in sorted(references)]
         if commands:
             connection.run("; ".join(commands))
 
 
 class MachineImages(Resource, module="homespun", name="MachineImages"):
-    """Images on a machine, by their references."""
+    """Images on a cluster's machines, by their references."""
 
     references: pulumi.Output[dict[str, str]]
 
     def __init__(
         self,
         name: str,
-        connection: pulumi.Input[dict[str, Any]],
+        connections: pulumi.Input[dict[str, Any]],
         cluster: pulumi.Input[str],
         references: dict[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {"connection": connection, "cluster": cluster, "references": references}
+        """`connections` by the names of the machines."""
+        inputs = {"connections": connections, "cluster": cluster, "references": references}
         super().__init__(MachineImagesProvider(), name, inputs, opts)
+
+
+def _machines(props: dict[str, Any]) -> list[Connection]:
+    known = props.get("connections") or {"": props["connection"]}  # there was one machine once
+    return [hosts.connection(one) for _, one in sorted(known.items())]
 
 
 class RegistryImagesProvider(ResourceProvider):

@@ -26,7 +26,7 @@ def box_before() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def lab(box_before: dict[str, str]) -> Iterator[labs.Lab]:
-    """All of it, by `make up`."""
+    """All of it, by `make up`, which was killed at each of its steps: every test holds of what it then ends with."""
     try:
         yield labs.start()
     finally:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.kubectl import kubeconfig
-from cli.lab import machine_of
+from cli.lab import machines_of
 from cli.project import Project
 from stacks import settings
 from stacks.machines import nspawn
+from tests.e2e import killed
 from tools.environments import environment
 from tools.obtain import obtain
 from tools.pulumi.install import install
@@ -45,13 +46,18 @@ class Lab:
 
     def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
         """What kubectl prints; an AssertionError with what it complains of, if it fails and `check`."""
-        command = [str(obtain(named("kubectl"), quiet)), f"--kubeconfig={self.kubeconfig}", *arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, input=input, timeout=300)
-        assert ran.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ran.stderr}"
-        return ran.stdout
+        return kubectl(self.kubeconfig, *arguments, input=input, check=check)
 
     def ssh(self, command: str) -> str:
         return self.machine.connection.run(command, timeout=120)
+
+
+def kubectl(kubeconfig: Path, *arguments: str, input: str | None = None, check: bool = True) -> str:
+    """What kubectl prints; an AssertionError with what it complains of, if it fails and `check`."""
+    command = [str(obtain(named("kubectl"), quiet)), f"--kubeconfig={kubeconfig}", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, input=input, timeout=300)
+    assert ran.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {ran.stderr}"
+    return ran.stdout
 
 
 def up(stack: str = NAME) -> str:
@@ -62,6 +68,11 @@ def up(stack: str = NAME) -> str:
 def down(stack: str = NAME) -> str:
     """`make down` of the same; what it prints."""
     return _cli("down", stack=stack)
+
+
+def home(answers: str) -> str:
+    """`make home`, with its questions answered; what it prints."""
+    return _cli("home", input=answers)
 
 
 def shell(script: str) -> str:
@@ -78,15 +89,11 @@ def pulumi(*arguments: str, stack: str = BASE) -> str:
 
 
 def start() -> Lab:
-    """Bring it up from nothing. What an earlier run left is taken down first."""
+    """Bring it up from nothing, killed at each step before it is left alone. What an earlier run left goes first."""
     down()
-    return start_again()
-
-
-def start_again() -> Lab:
-    """Bring it up from whatever there is."""
-    said = up()
-    return Lab(machine_of(settings.base(NAME)), kubeconfig(NAME), said)
+    for step in killed.MOMENTS:
+        killed.kill_at(step, NAME)
+    return Lab(machines_of(settings.lab(NAME))[0], kubeconfig(NAME), up())
 
 
 def resources() -> dict[str, dict[str, Any]]:
@@ -114,6 +121,11 @@ def model(folder: Path, name: str) -> str:
 def data(folder: Path, name: str) -> str:
     """`make data`; what it prints."""
     return _cli("data", "--name", name, str(folder))
+
+
+def fetch(source: str, target: Path) -> str:
+    """`make fetch`; what it prints."""
+    return _cli("fetch", source, "--to", str(target))
 
 
 def status(lab: Lab, kind: str, name: str) -> dict[str, Any]:

@@ -9,39 +9,25 @@ import pytest
 from cli.project import Project
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
+from tests.e2e.web import LABELS, SERVICE, ask, pod_spec
 from tests.waiting import until
 from tools.pulumi.install import install
 
 SERVER = "198.51.100.2"  # RFC 5737
 BOX = "198.51.100.1"
-MOUNTS = ("usr", "lib", "lib64")
 
 
 @pytest.fixture(scope="module")
 def web(lab: Lab) -> Iterator[str]:
     """A pod that serves HTTP and has a Python to ask with, behind a Service: its name."""
-    volumes = [{"name": name, "hostPath": {"path": f"/{name}"}} for name in MOUNTS]
-    container = {
-        "name": "c",
-        "image": "localhost/homespun/pause:3.10.2",
-        "command": ["/usr/bin/python3", "-m", "http.server", "8000"],
-        "readinessProbe": {"httpGet": {"port": 8000}, "periodSeconds": 1},
-        "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in MOUNTS],
-    }
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "web", "labels": {"app": "web"}},
-        "spec": {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0},
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8000}]},
+        "metadata": {"name": "web", "labels": LABELS},
+        "spec": pod_spec("-m", "http.server", "8000"),
     }
     lab.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
-    lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, service]}))
+    lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, SERVICE]}))
     lab.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     yield "web"
     lab.kubectl("delete", "pod/web", "service/web")
@@ -74,9 +60,10 @@ def outside() -> Iterator[str]:
     subprocess.run(["ip", "netns", "delete", "hs-outside"], check=True)
 
 
-def ask(lab: Lab, pod: str, url: str) -> str:
-    code = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=5).read().decode()[:200])"
-    return lab.kubectl("exec", pod, "--", "/usr/bin/python3", "-c", code, check=False)
+def test_an_up_that_was_killed_at_every_step_ends_whole(lab: Lab) -> None:
+    assert "Attention Is All You Need" in lab.said
+    assert lab.kubectl("get", "--raw", "/readyz") == "ok"
+    lab.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
 
 
 def test_the_node_is_ready_with_our_own_runtime(lab: Lab) -> None:
@@ -133,7 +120,7 @@ def test_a_changed_file_is_named_by_a_refresh_and_restored_by_up(lab: Lab) -> No
     refreshed = labs.pulumi("refresh", "--yes", "--skip-preview", "--diff")
     drifted = {line.split()[2] for line in refreshed.splitlines() if "drifted" in line}
     assert drifted == {"/opt/homespun/etc/egress.nft", "homespun-egress.service"}
-    labs.up()
+    labs.pulumi("up", "--yes", "--skip-preview")
     assert "foreign" not in lab.ssh("cat /opt/homespun/etc/egress.nft")
     assert lab.ssh("systemctl is-active homespun-egress").strip() == "active"
 

@@ -3,6 +3,7 @@ order.
 """
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.waiting import until
 from tools import gpt2
+from tools.environments import environment
 
 TOKENIZER = ("encoder.json", "vocab.bpe")
 STEPS = 60
@@ -35,12 +37,9 @@ def job(name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "homespun.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
 
 
-def program(lab: Lab, name: str, code: str, **spec: Any) -> dict[str, Any]:
-    """Some lines of anybody's own, in an image with torch that the lab has."""
-    path = "jsonpath={.spec.template.spec.containers[0].command}"
-    told = json.loads(lab.kubectl("-n", "homespun-system", "get", "deployment/homespun-operator", "-o", path))
-    image = next(word.partition("=")[2] for word in told if word.startswith("--training-image="))
-    own = {"image": image, "command": ["python", "-c", code]}
+def program(name: str, code: str, **spec: Any) -> dict[str, Any]:
+    """Some lines of anybody's own, in the image that has torch."""
+    own = {"command": ["python", "-c", code]}
     return job(name, model=None, data=None, objective=None, parallelism=None, checkpoint=None, program=own, **spec)
 
 
@@ -105,6 +104,19 @@ def test_nothing_of_the_kill_shows_in_the_loss(lab: Lab) -> None:
     assert losses(lab, "tale") == pytest.approx(losses(lab, "calm"), abs=1e-6)
 
 
+def test_the_finished_model_is_fetched_and_goes_on_from_a_prompt(tmp_path: Path) -> None:
+    assert "fetched" in labs.fetch("data/.training/calm/model", tmp_path / "model")
+    assert {path.name for path in (tmp_path / "model").iterdir()} >= {"model.safetensors", "config.json"}
+    python, model = str(environment("training") / "bin/python"), str(tmp_path / "model")
+    command = [python, "-m", "workloads.training", "generate", model, "Once upon", "--tokens", "5"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.stdout.startswith("Once upon"), ran.stderr
+    with pytest.raises(AssertionError, match="expected nothing there yet"):
+        labs.fetch("data/.training/calm/model", tmp_path / "model")
+    with pytest.raises(AssertionError, match="No such file or directory"):
+        labs.fetch("data/.training/never/model", tmp_path / "never")
+
+
 @pytest.mark.usefixtures("tale")
 def test_a_job_that_can_not_be_trained_says_why_and_is_not_tried_again(lab: Lab) -> None:
     data = {"uri": "pvc://data/nowhere", "tokenizer": "pvc://data/tale", "seqLen": 32}
@@ -125,14 +137,14 @@ def test_a_program_of_ones_own_finds_its_peers_and_ends_well(lab: Lab) -> None:
         "print('sum', int(total), 'of', dist.get_world_size(), flush=True)\n"
         "dist.destroy_process_group()\n"
     )
-    apply(lab, program(lab, "own", code))
+    apply(lab, program("own", code))
     until("Succeeded", lambda: status(lab, "own").get("state") == "Succeeded", 180)
     said = lab.kubectl("-n", "ml", "logs", "-l", "jobset.sigs.k8s.io/jobset-name=own")
     assert said.splitlines().count("sum 3 of 2") == 2
 
 
 def test_a_program_that_no_other_try_can_help_fails_with_its_reason(lab: Lab) -> None:
-    apply(lab, program(lab, "hopeless", "import sys; print('expected a GPU, found none'); sys.exit(64)"))
+    apply(lab, program("hopeless", "import sys; print('expected a GPU, found none'); sys.exit(64)"))
     until("Failed", lambda: status(lab, "hopeless").get("state") == "Failed", 180)
     told = succeeded(lab, "hopeless")
     assert told["reason"] == "WorkersFailed"
@@ -142,7 +154,7 @@ def test_a_program_that_no_other_try_can_help_fails_with_its_reason(lab: Lab) ->
 
 def test_a_worker_that_wants_more_memory_than_it_may_have_is_told_so(lab: Lab) -> None:
     hungry = {"count": 1, "cpu": "100m", "memory": "64Mi"}
-    apply(lab, program(lab, "hungry", "b'x' * (512 << 20)", workers=hungry))
+    apply(lab, program("hungry", "b'x' * (512 << 20)", workers=hungry))
     until("the cause", lambda: status(lab, "hungry").get("lastFailure", {}).get("reason") == "OOMKilled", 120)
     assert "worker 0 was killed for memory (limit 64Mi)" in status(lab, "hungry")["lastFailure"]["message"]
     lab.kubectl("-n", "ml", "delete", "tj/hungry", "--wait")
@@ -151,5 +163,4 @@ def test_a_worker_that_wants_more_memory_than_it_may_have_is_told_so(lab: Lab) -
 def test_a_job_takes_its_children_along(lab: Lab) -> None:
     lab.kubectl("-n", "ml", "delete", "tj", "--all", "--wait")
     until("no workers", lambda: not lab.kubectl("-n", "ml", "get", "jobsets", "-o", "name").strip(), 60)
-    names = lab.kubectl("-n", "ml", "get", "configmaps", "-o", "name")
-    assert "training-" not in names
+    until("no configuration", lambda: "training-" not in lab.kubectl("-n", "ml", "get", "cm", "-o", "name"), 60)

@@ -1,6 +1,7 @@
 """A collection on a real cluster: filled by Spark, spoken to by the SDK, its engine killed. Runs in order."""
 
 import json
+import re
 import subprocess
 import urllib.parse
 import urllib.request
@@ -67,6 +68,16 @@ def test_the_sdk_finds_them_and_keeps_its_own(lab: Lab) -> None:
     assert sdk(own) == "['mine']"
     assert sdk("print(sorted(index.describe_index_stats().namespaces))") == "['__default__', 'own']"
     sdk("index.delete(delete_all=True, namespace='own')")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/vectors.md"])
+def test_what_the_documents_show_works(lab: Lab, page: str) -> None:
+    """Their lines of Python, one after another, as one would type them in `make shell`."""
+    text = (labs.REPOSITORY / page).read_text().replace("10.41.0.10", str(ADDRESS))
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    ran = subprocess.run([environment("shell") / "bin/python", "-c", code], capture_output=True, text=True, timeout=120)
+    assert "Attention Is All You Need" in ran.stdout, ran.stderr
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.fixture

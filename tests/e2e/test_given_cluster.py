@@ -5,16 +5,16 @@ default storage class with a volume. Nothing is put back: the next tests make th
 """
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from homespun import places
-from homespun.hosts.state import VOLUMES
+from homespun.hosts.layout import VOLUMES
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.waiting import until
@@ -85,7 +85,7 @@ def ordinary(existing: Lab) -> dict[str, str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
     manifests = jobset.kept()
-    shutil.copy2(manifests, FOLDER / "cache" / manifests.relative_to(places.cache()))
+    shutil.copytree(manifests, FOLDER / "cache" / manifests.relative_to(places.cache()))
     subprocess.run(["chown", "-R", f"{USER}:{USER}", FOLDER], check=True)
     return {
         "PATH": "/usr/bin:/bin",
@@ -169,20 +169,19 @@ def test_a_cluster_that_does_not_answer_is_told_so(ordinary: dict[str, str]) -> 
     assert f"{FOLDER}/kubeconfig, context kubernetes-admin@e2e: expected a cluster that answers" in ran.stderr
 
 
-def test_images_come_by_a_registry(existing: Lab, tmp_path: Path) -> None:
+def test_images_come_by_a_registry(existing: Lab) -> None:
     command = tree("registry", ("docker-registry",), labs.quiet) / "usr/bin/docker-registry"
     with command.open("rb") as file:
-        existing.machine.connection.send(file, "cat >/usr/local/bin/registry && chmod +x /usr/local/bin/registry")
+        existing.machine.connection.send(
+            partial(shutil.copyfileobj, file), "cat >/usr/local/bin/registry && chmod +x /usr/local/bin/registry"
+        )
     existing.ssh(f"printf '{REGISTRY_CONFIG}' >/etc/registry.yml; mkdir -p /var/lib/registry;"
                  " systemd-run --unit=registry /usr/local/bin/registry serve /etc/registry.yml")  # fmt: skip
-    (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = true\n')
     tunnel = existing.machine.connection.command("-N", "-L", "localhost:5000:localhost:5000")
     with subprocess.Popen(tunnel, stdin=subprocess.DEVNULL) as process:
         try:
-            os.environ["CONTAINERS_REGISTRIES_CONF"] = str(tmp_path / "registries.conf")
             said = labs.up("e2e-registry")
         finally:
-            del os.environ["CONTAINERS_REGISTRIES_CONF"]
             process.terminate()
     assert "Attention Is All You Need" in said
     images = existing.kubectl("get", "pods", "-A", "-o", "jsonpath={..image}").split()

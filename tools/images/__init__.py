@@ -1,3 +1,1 @@
-"""The images that the platform's pods run from: Debian's Python, an environment, and our code; nothing is run to build
-them, so that any of buildah, podman and docker can.
-"""
+"""The images that the platform's pods run from: Debian's Python, an environment, our code. Building runs none of it."""

@@ -1,5 +1,6 @@
-"""What an agent answers: its state, at once or as soon as it is another one, and that it lives."""
+"""What each agent starts with, and what it answers: its state, at once or when it is another one, and that it lives."""
 
+import argparse
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from workloads.edge import program
 from workloads.edge.background import background
 from workloads.edge.document import render_placements
 from workloads.edge.published import Published
@@ -20,6 +22,11 @@ T = TypeVar("T", bound="DataclassInstance")
 
 GRACE_SECONDS: Final = 1
 """What is in flight at an agent's end is gateways that wait for news."""
+
+
+def parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """An agent's command line, to which a kind adds what its engine needs."""
+    return program.parser(name, description, 8090, "/tmp/agent", "the last good configuration")
 
 
 def build(placements: Published[tuple[T, ...]], *work: Coroutine[Any, Any, None]) -> Starlette:

@@ -19,6 +19,8 @@ Placement = TypeVar("Placement")
 
 PROBE_TOKEN_HEADER: Final = "x-homespun-probe"
 """Carries the operator's own token: a request with it passes access control."""
+MODEL_REVISION_HEADER: Final = "x-model-revision"
+"""In a model's answer: the digest of the revision that gave it. Embeddings of two revisions must not be compared."""
 NOBODY: Final = "-"
 """Stands where a token ought to be but can't be found; equals no hash, so nobody gets in."""
 

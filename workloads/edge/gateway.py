@@ -1,12 +1,9 @@
-"""What the gateways of all kinds have in common: how one starts, what it follows, what machines ask of it."""
+"""What the gateways of all kinds have in common: what each starts with, whom it follows, what machines ask of it."""
 
 import argparse
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from lightkube import AsyncClient
 from starlette.applications import Starlette
@@ -14,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from workloads.edge import cluster, servers, tokens
+from workloads.edge import cluster, program, servers, tokens
 from workloads.edge.background import background
-from workloads.edge.document import PROBE_TOKEN_HEADER, ConfigError, render_placements
+from workloads.edge.document import PROBE_TOKEN_HEADER, render_placements
 from workloads.edge.errors import NotReady, Unauthorized
 from workloads.edge.kept import Kept
 from workloads.edge.requests import RequestLog, Shape, exception_handlers
@@ -25,6 +22,8 @@ from workloads.edge.servers import Server
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+SERVERS_FILE: Final = "servers.json"
+"""In a gateway's folder: the servers that were last known."""
 NOT_THE_OPERATORS: Final = f"{PROBE_TOKEN_HEADER}: expected the operator's token"
 
 
@@ -39,51 +38,20 @@ class Configuration(Protocol):
 C = TypeVar("C", bound=Configuration)
 
 
-@dataclass(frozen=True)
-class Followed(Generic[C]):
-    """What a gateway serves by."""
-
-    config: Kept[C]
-    servers: Kept[tuple[Server, ...]]
-    coroutines: tuple[Coroutine[Any, Any, None], ...]
-    """Keep both up to date; to run beside the server."""
-
-
-def arguments(program: str, description: str | None) -> argparse.Namespace:
-    """The command line. The defaults are those of a gateway's pod."""
-    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
-    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument(
-        "--state", type=Path, default=Path("/tmp/gateway"), help="the last good configuration and servers"
-    )
-    parser.add_argument(
-        "--namespace", default=os.environ.get("NAMESPACE") or None, help="$NAMESPACE, else that of the kubeconfig"
-    )
-    parser.add_argument(
-        "--standalone", action="store_true", help="no API server: follow STATE/config.json and STATE/servers.json"
-    )
-    return parser.parse_args()
+def arguments(name: str, description: str | None) -> argparse.Namespace:
+    """A gateway's command line."""
+    return program.parser(
+        name, description, 8080, "/tmp/gateway", "the last good configuration and servers"
+    ).parse_args()
 
 
 def follow(
-    given: argparse.Namespace, config_map: str, key: str, service: str, parse: Callable[[str], C], empty: C
-) -> Followed[C]:
-    """Follow a ConfigMap's key and the addresses of a headless Service."""
-    config = Kept(given.state / "config.json", parse, empty, ConfigError)
+    given: argparse.Namespace, service: str, client: AsyncClient | None
+) -> tuple[Kept[tuple[Server, ...]], Coroutine[Any, Any, None]]:
+    """The addresses of a headless Service, and what keeps them up to date; to run beside the server."""
     nobody: tuple[Server, ...] = ()
-    found = Kept(given.state / "servers.json", servers.parse, nobody, servers.ServersError)
-    if given.standalone:
-        return Followed(config, found, (config.follow_file(), found.follow_file()))
-    client = AsyncClient(namespace=given.namespace)
-    return Followed(
-        config,
-        found,
-        (
-            cluster.follow_config_map(client, config_map, key, config.offer),
-            cluster.follow_service(client, service, found.offer),
-        ),
-    )
+    found = Kept(given.state / SERVERS_FILE, servers.parse, nobody, servers.ServersError)
+    return found, cluster.follow_service(client, service, found.offer) if client else found.follow_file()
 
 
 def operator_asks(request: Request, known: str) -> bool:

@@ -25,9 +25,6 @@ AGENT_PORT_NAME: Final = "agent"
 REVISION_HEADER: Final = "x-homespun-revision"
 """With the probe token: the digest of the revision that has to answer, though it is not the active one yet."""
 
-REVISION_ANSWER_HEADER: Final = "x-model-revision"
-"""In an answer: the digest of the revision that gave it. Embeddings of two revisions must not be compared."""
-
 
 @dataclass(frozen=True)
 class Revision:

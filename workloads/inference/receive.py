@@ -31,7 +31,7 @@ def receive(archive: tarfile.TarFile, claim: Path, name: str, digest: str, repla
     target, landing, gone = claim / name, claim / f".{name}.part", claim / f".{name}.gone"
     try:
         _recover(target, landing, gone)
-        _unpack(archive, landing)
+        unpack(archive, landing)
         if (found := manifest.folder_digest(landing)) != digest:
             raise ReceiveError(f"{name}: expected {digest}, found {found}: not all of it came")
         if target.exists():
@@ -57,8 +57,11 @@ def _recover(target: Path, landing: Path, gone: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """Folders and plain files, by paths that stay within. Debian 12's tarfile has no `filter` that would see to it."""
+def unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Folders and plain files, by paths that stay within, into a folder that is made. Raises ReceiveError.
+
+    Debian 12's tarfile has no `filter` that would see to it.
+    """
     folder.mkdir()
     for member in archive:
         path = PurePosixPath(member.name)

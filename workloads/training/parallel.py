@@ -58,10 +58,10 @@ def joined() -> Iterator[Worker]:
         dist.destroy_process_group()
 
 
-def from_first(value: Value) -> Value:
+def from_first(value: Value, group: dist.ProcessGroup | None = None) -> Value:
     """What the first worker has, on all of them."""
     values = [value]
-    dist.broadcast_object_list(values)
+    dist.broadcast_object_list(values, group=group)
     return values[0]
 
 
@@ -72,19 +72,17 @@ def decided(decide: Callable[[], Value]) -> Value:
     its connections, and so ends the others.
     """
     patient = dist.new_group(timeout=PATIENCE, backend="gloo")  # the workers' own group gives up after TIMEOUT
-    outcome: list[Value | InvalidJob | None] = [None]
+    decision: Any = None
     if dist.get_rank() == 0:
         try:
-            outcome = [decide()]
+            decision = decide()
         except InvalidJob as wrong:
             # If it were raised here alone, the others would end of a lost connection, with an exit code that asks for
             # another try; whichever is seen first would count.
-            outcome = [wrong]
-    dist.broadcast_object_list(outcome, group=patient)
-    answer: Any = outcome[0]
-    if isinstance(answer, InvalidJob):
-        raise answer
-    found: Value = answer
+            decision = wrong
+    found: Value | InvalidJob = from_first(decision, patient)
+    if isinstance(found, InvalidJob):
+        raise found
     return found
 
 

@@ -39,8 +39,8 @@ class Report:
         self._ends: deque[float] = deque(maxlen=STEPS_MEASURED + 1)
         self._told = 0.0
 
-    def start(self, checkpoint: Checkpoint | None, rejected: tuple[str, ...]) -> None:
-        """Training goes on from a checkpoint, or from nothing; the curve as well."""
+    def start(self, checkpoint: Checkpoint | None, rejected: tuple[str, ...], message: str = "") -> None:
+        """Training goes on from a checkpoint, or from nothing; the curve as well. `message` stays with the run."""
         step = checkpoint.step if checkpoint else 0
         points = _cut(self._folder / CURVE_FILE, step)
         self._curve = (self._folder / CURVE_FILE).open("a")
@@ -53,6 +53,7 @@ class Report:
                 loss=points[-1][1] if points else None,
                 checkpoint=checkpoint,
                 rejected=rejected,
+                message=message,
             )
         )
 
@@ -91,7 +92,7 @@ class Report:
 
 def bar(progress: Progress, width: int = 24) -> str:
     """One line for people."""
-    if progress.message:
+    if progress.state is State.INVALID:
         return f"{progress.state}: {progress.message}"
     done = width * progress.step // max(1, progress.steps)
     parts = [f"{'━' * done}{'╌' * (width - done)} step {progress.step}/{progress.steps}"]

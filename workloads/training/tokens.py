@@ -7,7 +7,7 @@ tokens.json, which is written last and says what the others are:
      "documents": 78}
 
 A folder that a run prepares for itself is named after the text and the tokenizer that it was made of (`identity`), so
-tokens of a text that was edited since are never taken for its.
+tokens of a text that was edited since are never taken for its. A run that has begun knows its own by their sum (`of`).
 """
 
 import hashlib
@@ -130,9 +130,17 @@ def prepare(source: Path, tokenizer: Tokenizer, folder: Path, told: Callable[[in
     return result
 
 
+def of(folder: Path, sha256: str) -> Tokens | None:
+    """The prepared folder in `folder`, or `folder` itself, whose tokens have this sum; None if there is none."""
+    for one in (folder, *sorted(folder.glob("[!.]*"))):
+        if prepared(one) and (found := read(one)).sha256 == sha256:
+            return found
+    return None
+
+
 def remove_outdated(folder: Path, data: Tokens) -> None:
     """Of the folders in `folder` leave only that of `data`; none if it was prepared elsewhere."""
-    for other in folder.iterdir() if folder.exists() else ():
+    for other in folder.iterdir() if folder.exists() and folder != data.folder else ():
         if other != data.folder:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
 

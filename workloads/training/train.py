@@ -4,6 +4,7 @@ import argparse
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
@@ -19,6 +20,11 @@ from workloads.training.parallel import Worker
 from workloads.training.progress import Report
 from workloads.training.tokens import Tokens
 
+EDITED: Final = (
+    "data: the text or the tokenizer was changed since the run began: it goes on with the tokens that it began with; "
+    "train into another folder for the changed ones"
+)
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -29,6 +35,8 @@ class Beginning:
     """The newest checkpoint that is whole."""
     rejected: tuple[str, ...]
     """Those after it, with what is wrong with each."""
+    message: str
+    """What people ought to know of it, '' for nothing."""
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +83,7 @@ def train(job: Job) -> None:
             checkpoints.load(kept, found.step, model, optimizer)
         checkpoint = Checkpoint(found.step, found.digest) if found else None
         if report:
-            report.start(checkpoint, beginning.rejected)
+            report.start(checkpoint, beginning.rejected, beginning.message)
             tokens.remove_outdated(folder / config.TOKENS_FOLDER, data)
 
         for step in range(found.step if found else 0, job.steps):
@@ -139,27 +147,41 @@ def _beginning(job: Job, shape: Shape, kept: Path) -> Beginning:
     The others take its word: asked for itself, each would say of a text that is edited in between that it is another.
     """
     found, rejected = checkpoints.newest(kept)
-    data = _data(job)
+    data, message = _data(job, found)
     if found:
         _check_resumed(found.provenance, _provenance(job, shape, data), kept)
-    return Beginning(data, found, rejected)
+    return Beginning(data, found, rejected, message)
 
 
-def _data(job: Job) -> Tokens:
-    """The tokens: prepared by somebody, or here. Raises InvalidJob.
+def _data(job: Job, found: Manifest | None) -> tuple[Tokens, str]:
+    """The tokens, prepared by somebody or here, and what is to be said of them. Raises InvalidJob.
 
-    Those of a text or a tokenizer that was edited since are made anew, beside the old ones. Whether a run that has
-    begun may go on with them is then seen by their content (`_check_resumed`).
+    A run that has begun goes on with those that it began with, as long as they are there, whatever became of the text.
+    Before its first checkpoint it has not begun: those of a text that was edited are made anew, and where a run's own
+    are gone, what was made in their place is held against them (`_check_resumed`).
     """
     source, tokenizer = Path(job.data.path), Path(job.data.tokenizer)
     if tokens.prepared(source):
-        return tokens.read(source)
+        return tokens.read(source), ""
     if not job.data.tokenizer:
         raise InvalidJob(f"data.tokenizer: expected one, since {source} is not prepared, got ''")
-    folder = Path(job.checkpoints.folder) / config.TOKENS_FOLDER / tokens.identity(source, tokenizer)
+    kept = Path(job.checkpoints.folder) / config.TOKENS_FOLDER
+    if found and (begun := tokens.of(kept, found.provenance.data)):
+        return begun, EDITED if _edited(begun.folder, kept, source, tokenizer) else ""
+    folder = kept / tokens.identity(source, tokenizer)
     if tokens.prepared(folder):
-        return tokens.read(folder)
-    return tokens.prepare(source, tokens.open_tokenizer(tokenizer), folder)
+        return tokens.read(folder), ""
+    return tokens.prepare(source, tokens.open_tokenizer(tokenizer), folder), ""
+
+
+def _edited(begun: Path, kept: Path, source: Path, tokenizer: Path) -> bool:
+    """Whether text or tokenizer are others by now than those that the tokens in `begun` were made of, or gone."""
+    if begun == kept:  # as it was laid out before it had names within
+        return False
+    try:
+        return begun.name != tokens.identity(source, tokenizer)
+    except InvalidJob:
+        return True
 
 
 def _provenance(job: Job, shape: Shape, data: Tokens) -> Provenance:

@@ -1,6 +1,5 @@
 """Objects of all kinds to apply, and what a test looks at afterwards."""
 
-import json
 from typing import Any
 
 import yaml
@@ -9,6 +8,15 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 
 CHILDREN = "deployments,services,configmaps,secrets"
+APIS = {
+    **dict.fromkeys(("configmaps", "events", "pods", "secrets", "services"), "api/v1"),
+    "deployments": "apis/apps/v1",
+    "jobs": "apis/batch/v1",
+    "jobsets": "apis/jobset.x-k8s.io/v1alpha2",
+    **dict.fromkeys(("inferencemodels", "vectorcollections", "trainingjobs"), "apis/homespun.dev/v1alpha1"),
+}
+"""Where the API has each kind, by its plural."""
+SHORT_NAMES = {"im": "inferencemodels", "vc": "vectorcollections", "tj": "trainingjobs"}
 
 
 def inference_model(name: str, folder: str = "minilm", **spec: Any) -> dict[str, Any]:
@@ -66,37 +74,38 @@ def apply(cluster: Cluster, *documents: dict[str, Any]) -> None:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=yaml.safe_dump_all(documents))
 
 
-def get(cluster: Cluster, kinds: str, *arguments: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(cluster.kubectl("-n", NAMESPACE, "get", kinds, "-o", "json", *arguments))[
-        "items"
+def get(cluster: Cluster, kinds: str, labels: str = "") -> list[dict[str, Any]]:
+    """All of some kinds, by their plurals or short names with commas between."""
+    return [
+        item
+        for plural in (SHORT_NAMES.get(kind, kind) for kind in kinds.split(","))
+        for item in cluster.items(f"{APIS[plural]}/namespaces/{NAMESPACE}/{plural}", labels)
     ]
-    return found
 
 
-def children(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """The operator's children by kind and name."""
-    found = get(cluster, CHILDREN, "-l", "homespun.dev/kind=InferenceModel")
+def children(cluster: Cluster, kind: str = "InferenceModel", kinds: str = CHILDREN) -> dict[str, dict[str, Any]]:
+    """The operator's children for objects of a kind, by kind and name."""
+    found = get(cluster, kinds, f"homespun.dev/kind={kind}")
     return {f"{child['kind']}/{child['metadata']['name']}": child for child in found}
 
 
 def versions(cluster: Cluster, kind: str = "InferenceModel", kinds: str = CHILDREN) -> dict[str, str]:
     """The resourceVersion of each object and child of a kind: equal twice means that nothing was written between."""
-    made = get(cluster, kinds, "-l", f"homespun.dev/kind={kind}")
-    objects = [*made, *get(cluster, f"{kind.lower()}s")]
-    return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in objects}
+    objects = {f"{kind}/{item['metadata']['name']}": item for item in get(cluster, f"{kind.lower()}s")}
+    known = children(cluster, kind, kinds) | objects
+    return {name: item["metadata"]["resourceVersion"] for name, item in known.items()}
 
 
 def status(cluster: Cluster, kind: str, name: str) -> dict[str, Any]:
     """The status of an object of ours."""
-    found: dict[str, Any] = json.loads(cluster.kubectl("-n", NAMESPACE, "get", kind, name, "-o", "json"))
+    (found,) = (item for item in get(cluster, kind) if item["metadata"]["name"] == name)
     shown: dict[str, Any] = found.get("status", {})
     return shown
 
 
 def condition(cluster: Cluster, name: str, type_: str, kind: str = "im") -> dict[str, Any]:
     """A condition of an object; {} while it has none."""
-    found = {"status": status(cluster, kind, name)}
-    listed: list[dict[str, Any]] = found.get("status", {}).get("conditions", [])
+    listed: list[dict[str, Any]] = status(cluster, kind, name).get("conditions", [])
     return next((entry for entry in listed if entry["type"] == type_), {})
 
 

@@ -71,9 +71,10 @@ def test_a_worker_that_can_not_start_is_asked_why(cluster: Cluster) -> None:
     cluster.kubectl("-n", NAMESPACE, "delete", "pod", "stuck-w-0-0-x", "--grace-period=0", "--force")
 
 
-def worker(job: str, number: int, restart: int = 0) -> dict[str, Any]:
+def worker(job: str, number: int, restart: int = 0, job_set: str = "") -> dict[str, Any]:
     """A pod as JobSet makes it."""
     labels = {
+        **({"jobset.sigs.k8s.io/jobset-uid": job_set} if job_set else {}),
         "jobset.sigs.k8s.io/jobset-name": job,
         "jobset.sigs.k8s.io/restart-attempt": str(restart),
         "batch.kubernetes.io/job-completion-index": str(number),
@@ -107,6 +108,19 @@ def test_what_a_worker_died_of_is_told_and_stays_told_when_its_pod_is_gone(clust
     assert "worker 1 was killed for memory (limit 2Gi)" in condition(cluster, "hungry", "Running", "tj")["message"]
     failure = status(cluster, "tj", "hungry")["lastFailure"]
     assert (failure["reason"], failure["worker"], failure["restart"]) == ("OOMKilled", 1, 0)
+
+
+def test_workers_of_a_deleted_job_of_that_name_are_not_this_ones(cluster: Cluster) -> None:
+    apply(cluster, training_job("heir", workers={"count": 2, "memory": "2Gi"}))
+    until("its workers", lambda: job_set(cluster, "heir"))
+    before = worker("heir", 1, job_set="another")
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([worker("heir", 0), before]))
+    die(cluster, "heir-w-0-1-0", "OOMKilled", 137)
+    die(cluster, "heir-w-0-0-0", "Error", 3)
+    until("a cause", lambda: status(cluster, "tj", "heir").get("lastFailure"))
+    assert status(cluster, "tj", "heir")["lastFailure"]["message"] == "worker 0 ended with exit code 3"
+    pods = ("pod/heir-w-0-0-0", "pod/heir-w-0-1-0")
+    cluster.kubectl("-n", NAMESPACE, "delete", *pods, "--grace-period=0", "--force")
 
 
 def test_a_job_takes_its_children_along(cluster: Cluster) -> None:

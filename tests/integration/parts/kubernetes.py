@@ -8,7 +8,8 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
 from tests.integration.parts.process import Process
 from tools.obtain import obtain
@@ -57,6 +58,18 @@ class Cluster:
         )
         assert ran.returncode == 0, f"kubectl {' '.join(arguments)}: {ran.stderr}"
         return ran.stdout
+
+    def serves(self, path: str) -> bool:
+        """Whether the API has anything under `path`."""
+        return _get(self.folder, f"{self.url}/{path}") is not None
+
+    def items(self, path: str, labels: str = "") -> list[dict[str, Any]]:
+        """What the API lists under `path`, each with its kind, as its administrator sees it; no kubectl starts."""
+        selector = f"?labelSelector={quote(labels)}" if labels else ""
+        found = _get(self.folder, f"{self.url}/{path}{selector}")
+        assert found is not None, f"{path}: expected an answer of the API server, got none"
+        listed = json.loads(found)
+        return [{"kind": listed["kind"].removesuffix("List"), **item} for item in listed["items"]]
 
     def stop_api_server(self) -> None:
         """At once, as if its machine had lost power: by itself it takes some 10 s."""

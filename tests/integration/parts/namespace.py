@@ -1,12 +1,15 @@
 """A namespace for users' objects, with the CRDs, the roles, and nothing else: what the platform stack brings."""
 
+from functools import partial
 from typing import Final
 
 import yaml
 
 from homespun.api.crd import KINDS, definition
+from homespun.api.fields import API_VERSION
 from operators import rbac
 from tests.integration.parts.kubernetes import Cluster
+from tests.waiting import until
 from tools import jobset
 
 NAMESPACE: Final = "ml"
@@ -38,6 +41,8 @@ def prepare(cluster: Cluster) -> None:
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
     names = [f"crd/{kind.plural}.homespun.dev" for kind in KINDS] + ["crd/jobsets.jobset.x-k8s.io"]
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    for path in (*(f"{API_VERSION}/{kind.plural}" for kind in KINDS), "jobset.x-k8s.io/v1alpha2/jobsets"):
+        until(f"{path}, a moment after it was established", partial(cluster.serves, f"apis/{path}"), 30)
 
 
 def _binding(user: str, kind: str, namespace: str | None) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import textwrap
 from collections.abc import Mapping
@@ -9,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.integration.parts.process import Process
 from tools.pulumi import install
 
+NAME = "project"
 STACK = "test"
 PROVIDER = """
     import pulumi
@@ -36,7 +40,7 @@ class Ran:
 
 @dataclass
 class Project:
-    """A project with one stack, `test`. `write` gives it a program."""
+    """A project with one stack, `test`, as `with_a_stack` made it. `write` gives it a program."""
 
     folder: Path
     installation: install.Installation
@@ -44,8 +48,19 @@ class Project:
 
     def __post_init__(self) -> None:
         self.environment = install.environment(self.installation, self.folder / "state", os.environ)
-        (self.folder / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
-        self.run("stack", "init", STACK)
+        self.environment["PULUMI_STACK"] = STACK
+
+    @classmethod
+    def with_a_stack(cls, folder: Path, installation: install.Installation) -> "Project":
+        project = cls(folder, installation)
+        (folder / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\n")
+        project.run("stack", "init", STACK)
+        return project
+
+    def copy(self, folder: Path) -> "Project":
+        """The same as a project of its own, without starting `pulumi` to make it."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        return Project(folder, self.installation)
 
     def write(self, program: str, file: str = "__main__.py") -> None:
         (self.folder / file).parent.mkdir(exist_ok=True)
@@ -58,8 +73,11 @@ class Project:
         self.configure(kubeconfig=str(kubeconfig))
 
     def configure(self, **values: str) -> None:
-        for key, value in values.items():
-            self.run("config", "set", key, value)
+        """Plain values, into the stack's file, as `pulumi config set` writes them."""
+        file = self.folder / f"Pulumi.{STACK}.yaml"
+        settings = yaml.safe_load(file.read_text())
+        settings.setdefault("config", {}).update({f"{NAME}:{key}": value for key, value in values.items()})
+        file.write_text(yaml.safe_dump(settings))
 
     def up(self, *arguments: str, fails: bool = False) -> Ran:
         return self.run("up", "--yes", "--skip-preview", *arguments, fails=fails)

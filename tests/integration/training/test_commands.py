@@ -122,11 +122,24 @@ def edited(job: Job, sharded: Run, corpus: Path, tmp_path: Path) -> Run:
     return Run(replace(job, data=replace(job.data, path=str(tmp_path / "text"))), tmp_path / "run")
 
 
-def test_a_run_whose_text_was_edited_does_not_go_on_until_it_is_put_back(
+def test_a_run_whose_text_was_edited_goes_on_with_the_tokens_it_began_with_and_says_so(
+    edited: Run, sharded: Run, tmp_path: Path
+) -> None:
+    before = prepared_of(edited)
+    shutil.rmtree(edited.checkpoint(30))
+    (tmp_path / "text/a.txt").write_text("the cat sat on a mat " * 500)
+    edited.finish(workers=2)
+    assert prepared_of(edited) == before
+    assert edited.losses() == pytest.approx(sharded.losses(), abs=1e-6)
+    assert "the text or the tokenizer was changed since the run began" in edited.progress().message
+
+
+def test_a_run_whose_tokens_are_gone_does_not_go_on_with_an_edited_text_until_it_is_put_back(
     edited: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = tmp_path / "text/a.txt"
     written, before = text.read_text(), prepared_of(edited)
+    shutil.rmtree(edited.folder / "tokens")
     text.write_text("the " + written)
     arguments = ["--job", str(edited.folder / "job.json")]
     assert train.main(arguments) == 64

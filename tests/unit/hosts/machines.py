@@ -12,11 +12,16 @@ cgroup_version=2
 capabilities=000001ffffffffff
 container=none
 init=systemd
+cpu_flag=avx2
 loadable_module=overlay
 loadable_module=br_netfilter
 command=dockerd
 command=containerd
 resolv_conf=/run/systemd/resolve/resolv.conf
+free_kib=104857600
+network=192.168.1.0/24
+network=172.17.0.0/16
+python=yes
 end=yes
 """
 LAB_V1 = """\
@@ -32,5 +37,7 @@ capabilities=000001fffeffffff
 container=systemd-nspawn
 init=systemd
 gpu=nvidia
+free_kib=52428800
+python=yes
 end=yes
 """

@@ -1,6 +1,7 @@
 """Facts are what the script printed, and what stands in the way follows from them."""
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -57,3 +58,14 @@ def test_another_distribution_is_refused_with_what_to_do() -> None:
 
 def test_a_foreign_forward_drop_is_told() -> None:
     assert "DOCKER-USER" in facts.obstacles(facts.parse(f"forward_drop=yes\n{DEBIAN_V2}", "server"))[0]
+
+
+def test_a_range_that_the_machine_has_another_way_to_is_named_with_the_setting() -> None:
+    ranges = {"homespun:cluster.podRange": IPv4Network("172.16.0.0/12"), "other": IPv4Network("10.43.0.0/16")}
+    [line] = facts.overlaps(SERVER, ranges)
+    assert "homespun:cluster.podRange (172.16.0.0/12)" in line
+    assert "172.17.0.0/16" in line
+
+
+def test_the_ways_of_a_machine_that_is_ours_are_ours() -> None:
+    assert facts.overlaps(replace(SERVER, ours=True), {"any": IPv4Network("172.16.0.0/12")}) == []

@@ -3,26 +3,44 @@
 import json
 import tomllib
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from homespun.hosts import facts, state
-from homespun.hosts.cluster import Cluster
+from homespun.hosts import facts, headscale, layout, mesh, state
+from homespun.hosts.cluster import Cluster, Member, Mesh, Role
 from homespun.hosts.facts import Facts
-from homespun.hosts.state import Artifact, HostState, Image, Role
+from homespun.hosts.files import Artifact
+from homespun.hosts.state import HostState, Image
 from tests.unit.hosts.machines import DEBIAN_V2, LAB_V1
 
 SERVER = facts.parse(DEBIAN_V2, "server")
 LAB = facts.parse(LAB_V1, "m0")
 CLUSTER = Cluster("lab", "1.36.3", "api.lab.internal", "10.41.0.10", IPv4Network("10.42.0.0/16"),
                   IPv4Network("10.43.0.0/16"))  # fmt: skip
-BINARIES = (*state.RUNTIME_BINARIES, *state.KUBERNETES_BINARIES, *state.CNI_PLUGINS)
+BINARIES = (*state.RUNTIME_BINARIES, *state.KUBERNETES_BINARIES, *state.CNI_PLUGINS, *mesh.BINARIES,
+            *headscale.BINARIES)  # fmt: skip
 ARTIFACTS = {name: Artifact(f"/cache/{name}", name.ljust(64, "0")) for name in BINARIES}
-IMAGES = (Image("localhost/homespun/pause:3.10.2", "sha256:aa", Artifact("/cache/pause.tar", "b" * 64)),)
+IMAGES = tuple(
+    Image(f"localhost/homespun/{name}", "sha256:aa", Artifact("/cache/pause.tar", "b" * 64))
+    for name in ("pause:3.10.2", "kube-apiserver:v1.36.3", "kube-proxy:v1.36.3")
+)
+MESH = Mesh("https://10.41.0.10:8443", authority=True, inside=IPv4Address("10.48.0.1"), headscale_port=8443)
 
 
-def desired(found: Facts = SERVER, role: Role = "control-plane", **changed: Any) -> HostState:
-    return state.desired(role, found, CLUSTER, IPv4Network("10.42.3.0/24"), {**ARTIFACTS, **changed}, IMAGES)
+def member(number: int, role: Role = "worker", site: str = "home") -> Member:
+    lan = IPv4Address(f"10.{41 if site == 'home' else 9}.0.1{number}")
+    address = lan if site == "home" else IPv4Address(f"10.48.0.1{number}")
+    return Member(f"m{number}", role, site, lan, address, IPv4Network(f"10.42.{number}.0/24"))
+
+
+def desired(
+    found: Facts = SERVER,
+    role: Role = "control-plane",
+    joined: Mesh | None = None,
+    others: tuple[Member, ...] = (),
+    **changed: Any,
+) -> HostState:
+    return state.desired(member(3, role), others, found, CLUSTER, joined, {**ARTIFACTS, **changed}, IMAGES)
 
 
 def content(wanted: HostState, path: str) -> str:
@@ -60,14 +78,14 @@ def test_oom_scores_are_restricted_only_where_root_may_not_lower_them() -> None:
 
 
 def test_cgroup_v1_is_allowed_only_where_it_is_found() -> None:
-    path = f"{state.PATCHES}/kubeletconfiguration0+merge.json"
+    path = f"{layout.PATCHES}/kubeletconfiguration0+merge.json"
     v1, v2 = (json.loads(content(desired(found), path)) for found in (LAB, SERVER))
     assert (v1["failCgroupV1"], v1["cgroupDriver"]) == (False, "cgroupfs")
     assert (v2["failCgroupV1"], v2["cgroupDriver"]) == (True, "systemd")
 
 
 def test_pods_ask_the_machines_real_nameservers() -> None:
-    patch = json.loads(content(desired(), f"{state.PATCHES}/kubeletconfiguration0+merge.json"))
+    patch = json.loads(content(desired(), f"{layout.PATCHES}/kubeletconfiguration0+merge.json"))
     assert patch["resolvConf"] == "/run/systemd/resolve/resolv.conf"
 
 
@@ -77,8 +95,8 @@ def test_modules_are_loaded_only_where_they_are_files() -> None:
 
 
 def test_only_a_control_plane_has_an_audit_policy() -> None:
-    assert state.AUDIT_POLICY in {file.path for file in desired(role="control-plane").files}
-    assert state.AUDIT_POLICY not in {file.path for file in desired(role="worker").files}
+    assert layout.AUDIT_POLICY in {file.path for file in desired(role="control-plane").files}
+    assert layout.AUDIT_POLICY not in {file.path for file in desired(role="worker").files}
 
 
 def test_pods_get_addresses_of_the_machines_own_part() -> None:
@@ -108,3 +126,34 @@ def test_the_mark_that_all_of_it_is_ours_comes_last() -> None:
 
 def test_binaries_carry_no_content_and_texts_no_artifact() -> None:
     assert all((file.content is None) != (file.artifact is None) for file in desired().files)
+
+
+def test_a_worker_has_no_image_of_the_control_plane() -> None:
+    assert [image.name for image in desired(role="worker").images] == ["pause", "kube-proxy"]
+    assert len(desired().images) == 3
+
+
+def test_another_machine_changes_the_ways_and_nothing_else() -> None:
+    one, both = desired(others=(member(1),)), desired(others=(member(1), member(2)))
+    assert changed(one, both) == {"file /opt/homespun/etc/ways"}
+
+
+def test_a_mesh_brings_its_own_units_and_changes_what_pods_may_send_at_once() -> None:
+    alone, joined = desired(role="worker"), desired(role="worker", joined=MESH)
+    new = set(joined.digests()) - set(alone.digests())
+    assert {name for name in new if name.startswith("unit")} == {
+        "unit homespun-mesh.service", "unit homespun-tailscaled.service",
+    }  # fmt: skip
+    assert changed(alone, joined) == {"file /opt/homespun/etc/cni/10-homespun.conflist", "file /opt/homespun/etc/ways"}
+
+
+def test_the_control_planes_machine_is_the_control_server_where_none_is_elsewhere() -> None:
+    assert headscale.UNIT in desired(joined=MESH).units
+    assert headscale.UNIT not in desired(role="worker", joined=MESH).units
+    assert headscale.UNIT not in desired(joined=replace(MESH, headscale_port=None)).units
+
+
+def changed(before: HostState, after: HostState) -> set[str]:
+    """What both have, and have differently."""
+    old, new = before.digests(), after.digests()
+    return {name for name in set(old) & set(new) if old[name] != new[name]}

@@ -5,10 +5,12 @@ import re
 import pytest
 
 from tools.obtain import GO_MODULES
-from tools.table import JOBSET, TEST_TOOLS, TOOLS, Tool
+from tools.table import JOBSET, MESH_TOOLS, TEST_TOOLS, TOOLS, Tool
+
+ALL = (*TOOLS, *MESH_TOOLS, *TEST_TOOLS)
 
 
-@pytest.mark.parametrize("tool", [*TOOLS, *TEST_TOOLS, JOBSET], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", [*ALL, JOBSET], ids=lambda tool: tool.name)
 def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool) -> None:
     pins = (GO_MODULES / tool.module.folder / "go.mod").read_text()
     modules = dict(re.findall(r"^(?:require )?\s*(\S+) v(\S+?)(?: // indirect)?$", pins, re.MULTILINE))
@@ -18,7 +20,7 @@ def test_the_version_of_the_table_is_the_one_that_the_go_module_pins(tool: Tool)
     assert modules[module] == tool.version
 
 
-@pytest.mark.parametrize("tool", [*TOOLS, *TEST_TOOLS], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", ALL, ids=lambda tool: tool.name)
 def test_every_download_is_of_the_version_and_the_architecture(tool: Tool) -> None:
     assert tool.release is not None
     assert "{version}" in tool.release.url
@@ -27,4 +29,4 @@ def test_every_download_is_of_the_version_and_the_architecture(tool: Tool) -> No
 
 
 def test_names_are_unique() -> None:
-    assert len({tool.name for tool in (*TOOLS, *TEST_TOOLS)}) == len(TOOLS) + len(TEST_TOOLS)
+    assert len({tool.name for tool in ALL}) == len(ALL)

@@ -23,10 +23,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from workloads.edge import bodies, gateway, tokens
+from workloads.edge.document import MODEL_REVISION_HEADER
 from workloads.edge.errors import EngineFailed, EngineTimeout, InvalidRequest, NotFound, NotReady, Unauthorized
 from workloads.edge.kept import Kept
 from workloads.inference.config import (
-    REVISION_ANSWER_HEADER,
     REVISION_HEADER,
     Config,
     Failure,
@@ -75,7 +75,7 @@ class Gateway:
             "x-compute-time": f"{seconds:.3f}",
             "x-compute-type": COMPUTE_TYPE,
             "x-compute-tokens": str(int(counts[:, 1].sum())),
-            REVISION_ANSWER_HEADER: revision.digest,
+            MODEL_REVISION_HEADER: revision.digest,
         }
         return Response(content, media_type="application/json", headers=headers)
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from workloads.edge import gateway, logs
+from workloads.edge import gateway, logs, program
 from workloads.edge.serve import serve
 from workloads.vectors import config
 from workloads.vectors.gateway import app
@@ -14,11 +14,10 @@ def main() -> None:
     given = gateway.arguments("workloads.vectors.gateway", __doc__)
     logs.setup()
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)  # it logs whole expressions, with what users ask
-    followed = gateway.follow(
-        given, config.CONFIG_MAP, config.CONFIG_KEY, config.SERVERS_SERVICE, config.parse, config.Config()
-    )
-    engines = Engines(followed.config, followed.servers)
-    serve(app.build(followed.config, engines, *followed.coroutines), given.host, given.port)
+    followed = program.follow(given, config.CONFIG_MAP, config.CONFIG_KEY, config.parse, config.Config())
+    servers, following = gateway.follow(given, config.SERVERS_SERVICE, followed.client)
+    engines = Engines(followed.config, servers)
+    serve(app.build(followed.config, engines, followed.following, following), given.host, given.port)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from workloads.edge.document import MODEL_REVISION_HEADER
 from workloads.vectors.ingest.errors import Refused, SettingsError, Unavailable
 from workloads.vectors.ingestion import Ingestion
 from workloads.vectors.layout import DEFAULT_NAMESPACE, NO_NAMESPACE
@@ -20,7 +21,6 @@ from workloads.vectors.layout import DEFAULT_NAMESPACE, NO_NAMESPACE
 INFERENCE_TOKEN: Final = "INFERENCE_TOKEN"
 API_KEY: Final = "VECTORS_API_KEY"
 """Variables of the environment. Workers read them for themselves: no token passes through Spark."""
-REVISION_HEADER: Final = "x-model-revision"
 PATIENCE_SECONDS: Final = 600.0
 """How long a gateway may be away. After that the job ends, and its next try goes on where this one was."""
 UNKNOWN_SECONDS: Final = 60.0
@@ -44,7 +44,7 @@ class Embedder:
         """The texts' vectors and the revision that made them. Raises Refused, Unavailable, SettingsError."""
         url = f"{self.ingestion.inference}/models/{quote(self.ingestion.model_id)}/pipeline/feature-extraction"
         answer = post(self.http, url, {"inputs": list(texts)}, _token("authorization", INFERENCE_TOKEN, "Bearer "))
-        return answer.json(), answer.headers.get(REVISION_HEADER, "")
+        return answer.json(), answer.headers.get(MODEL_REVISION_HEADER, "")
 
 
 @dataclass(frozen=True)

@@ -95,14 +95,17 @@ def find(ingestion: Ingestion, claims: Path) -> Source:
 
 
 def _matching(root: Path, pattern: str) -> Iterator[Path]:
-    """The files in a folder that a pattern matches. Wildcards look into no folder by a link, which may be a circle."""
+    """The files in a folder that a pattern matches.
+
+    Wildcards look into no folder by a link, which may be a circle, and into none that begins with a dot: there other
+    collections and training jobs have what they keep in a claim.
+    """
     pattern = PurePosixPath(pattern).as_posix()
     (prefix, deep), wanted = scope(pattern), matcher(pattern)
     for folder, folders, names in os.walk(root / prefix.rpartition("/")[0]):
         files = (Path(folder, name) for name in names)
         yield from (file for file in files if wanted.fullmatch(file.relative_to(root).as_posix()) and file.is_file())
-        if not deep:
-            folders.clear()
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
 
 
 def check_fields(source: Source, ingestion: Ingestion) -> None:

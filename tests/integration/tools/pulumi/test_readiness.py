@@ -40,8 +40,7 @@ def workload(kind: str, spec: str, annotations: str = "{}") -> str:
 
 
 def pods(cluster: Cluster) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(cluster.kubectl("get", "pods", "-l", "app=ready", "-o", "json"))["items"]
-    return found
+    return cluster.items("api/v1/namespaces/default/pods", "app=ready")
 
 
 def set_status(cluster: Cluster, pod: str, status: dict[str, Any]) -> None:

@@ -43,8 +43,18 @@ def running(observed: Observed, before: TrainingJobStatus | None = None) -> str:
             "Evicted",
             "evicted: The node was low on memory.",
         ),
+        (
+            Ended(1, 0, "Error", 143, disruption="EvictionByEvictionAPI: drained", dismissed=True),
+            "SentAway",
+            "worker 1 was sent away from its machine: EvictionByEvictionAPI: drained",
+        ),
+        (
+            Ended(1, 0, "OutOfcpu", message="Pod was rejected: Node didn't have enough resource"),
+            "PodFailed",
+            "worker 1 failed with its pod: OutOfcpu: Pod was rejected: Node didn't have enough resource",
+        ),
     ],
-    ids=["memory", "a process of it", "killed", "exited", "evicted"],
+    ids=["memory", "a process of it", "killed", "exited", "evicted", "drained", "never ran"],
 )
 def test_a_death_is_told_with_its_cause(ended: Ended, reason: str, message: str) -> None:
     failure = shown(seen(ended=(ended,))).last_failure
@@ -82,7 +92,15 @@ def test_the_next_death_takes_its_place() -> None:
     assert (failure.restart, failure.reason) == (1, "Exited")
 
 
-def test_a_worker_that_was_sent_away_did_not_die() -> None:
+def test_what_a_job_of_another_run_died_of_is_forgotten() -> None:
+    before = shown(seen(run=Run(uid="first"), ended=(replace(STARVED, restart=3),)))
+    failure = shown(seen(run=Run(uid="second"), ended=(BEREFT,)), before).last_failure
+    assert failure is not None
+    assert (failure.restart, failure.job_set) == (0, "second")
+    assert shown(seen(run=Run(uid="second")), before).last_failure is None
+
+
+def test_a_worker_that_was_asked_to_go_did_not_die() -> None:
     assert shown(seen(ended=(replace(BEREFT, exit_code=143, dismissed=True),))).last_failure is None
 
 

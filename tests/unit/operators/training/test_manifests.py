@@ -55,6 +55,11 @@ def test_the_trainer_is_told_what_is_declared() -> None:
     assert (told.steps, told.global_batch_tokens, told.seed, told.strategy) == (100, 1024, 7, Strategy.AUTO)
 
 
+def test_a_program_without_an_image_runs_in_ours() -> None:
+    container = pod(model=None, data=None, objective=None, program={"command": ["python", "x.py"]})["containers"][0]
+    assert container["image"] == pod()["containers"][0]["image"]
+
+
 def test_an_own_program_gets_no_document() -> None:
     program = {"image": "x:1", "command": ["x"]}
     assert plan.job_of(job(model=None, data=None, objective=None, program=program)) is None

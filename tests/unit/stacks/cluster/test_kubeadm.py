@@ -8,7 +8,7 @@ import pytest
 
 from homespun.hosts.cluster import Cluster
 from stacks.cluster import kubeadm
-from stacks.cluster.kubeadm import NodeRegistration
+from stacks.cluster.kubeadm import JoinConfiguration, NodeRegistration
 
 CLUSTER = Cluster(
     "lab", "1.36.3", "api.lab.internal", "10.41.0.10", IPv4Network("10.42.0.0/16"), IPv4Network("10.43.0.0/16")
@@ -56,3 +56,13 @@ def test_what_follows_from_a_machine_is_in_no_document_that_machines_share() -> 
 
 def test_the_runtime_is_our_own() -> None:
     assert documents()["InitConfiguration"]["nodeRegistration"]["criSocket"] == "unix:///run/homespun/containerd.sock"
+
+
+def test_a_machine_joins_by_the_endpoints_name_and_only_a_cluster_of_that_authority() -> None:
+    node = NodeRegistration("m1", "10.41.0.11", 2)
+    document = JoinConfiguration(CLUSTER, node, "abcdef.0123456789abcdef", "sha256:ab").document()
+    found = document["discovery"]["bootstrapToken"]
+    assert found["apiServerEndpoint"] == "api.lab.internal:6443"
+    assert found["caCertHashes"] == ["sha256:ab"]
+    assert "unsafeSkipCAVerification" not in found
+    assert document["nodeRegistration"]["name"] == "m1"

@@ -1,5 +1,6 @@
 """All that a lab puts into the box's netfilter is one table of its own."""
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -27,3 +28,17 @@ def test_a_stub_on_loopback_is_no_nameserver_for_machines(tmp_path: Path, monkey
     real.write_text("nameserver 192.0.2.53\n")
     monkeypatch.setattr(network, "RESOLVERS", (stub, real))
     assert network.nameservers() == ["192.0.2.53"]
+
+
+def test_nobody_is_let_in_from_outside_but_where_a_port_is_published() -> None:
+    rules = network.ruleset(replace(LAB, published=("tcp dport 8443",)))
+    chain = rules[rules.index("chain ingress") :]
+    order = [chain.index(words) for words in ("established,related accept", "tcp dport 8443 accept", "drop")]
+    assert order == sorted(order)
+
+
+def test_a_network_is_known_by_what_was_written_down_of_it(tmp_path: Path) -> None:
+    away = Network("lab", "hs-away", IPv4Network("10.9.0.0/24"), "away", ("udp dport 41642",))
+    network.record(away, tmp_path / "network.json")
+    assert network.recorded(tmp_path / "network.json") == away
+    assert network.recorded(tmp_path / "none") is None

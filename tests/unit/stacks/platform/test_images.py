@@ -6,18 +6,23 @@ import pytest
 
 from stacks.platform.images import MachineImagesProvider, RegistryImagesProvider
 
-PROPS = {"cluster": "a", "connection": {"address": "10.41.0.10"}, "references": {"operator": "localhost/operator:1"}}
+PROPS: dict[str, Any] = {
+    "cluster": "a",
+    "connections": {"m0": {"address": "10.41.0.10"}},
+    "references": {"operator": "localhost/operator:1"},
+}
 
 
 @pytest.mark.parametrize(
     ("changed", "changes", "replaces"),
     [
         ({}, False, []),
-        ({"connection": {"address": "10.41.0.11"}}, True, []),
+        ({"connections": {"m0": {"address": "10.41.0.11"}}}, True, []),
+        ({"connections": {**PROPS["connections"], "m1": {"address": "10.41.0.11"}}}, True, []),
         ({"references": {"operator": "localhost/operator:2"}}, True, []),
         ({"cluster": "b"}, True, ["cluster"]),
     ],
-    ids=["nothing", "another way to the same machine", "another reference", "another cluster"],
+    ids=["nothing", "another way to the same machine", "one more machine", "another reference", "another cluster"],
 )
 def test_what_brings_them(changed: dict[str, Any], changes: bool, replaces: list[str]) -> None:
     found = MachineImagesProvider().diff("", PROPS, {**PROPS, **changed})

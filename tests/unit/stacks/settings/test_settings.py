@@ -3,28 +3,33 @@
 import json
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from stacks import settings
-from stacks.settings import BaseSettings, GivenPlatform, LabPlatform
+from stacks.machines import own
+from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnPlatform
 
 
 def test_the_shipped_lab_has_the_defaults() -> None:
-    assert settings.base("lab") == BaseSettings()
-    assert settings.platform("lab") == LabPlatform()
+    assert settings.base("lab") == LabBase()
+    assert settings.platform("lab") == OwnPlatform()
 
 
 def test_the_tests_lab_shares_nothing_with_the_shipped_one() -> None:
-    ours, theirs = settings.base("lab"), settings.base("e2e")
-    ranges = [ours.lab.range, ours.cluster.pod_range, ours.cluster.service_range]
-    others = [theirs.lab.range, theirs.cluster.pod_range, theirs.cluster.service_range]
-    assert not [one for one in ranges for other in others if one.overlaps(other)]
+    ours, theirs = settings.lab("lab"), settings.lab("e2e")
+    assert not [one for one in _ranges(ours) for other in _ranges(theirs) if one.overlaps(other)]
     assert {ours.lab.name, ours.lab.bridge}.isdisjoint({theirs.lab.name, theirs.lab.bridge})
 
 
+def _ranges(found: LabBase) -> list[IPv4Network]:
+    return [*found.sites.values(), *found.cluster.ranges.values()]
+
+
 def test_an_empty_file_is_the_defaults() -> None:
-    assert settings.parse({}, "here", BaseSettings) == BaseSettings()
+    assert settings.parse({}, "here", LabBase) == LabBase()
 
 
 def test_the_engines_strings_are_read_as_the_file_is() -> None:
@@ -34,18 +39,18 @@ def test_the_engines_strings_are_read_as_the_file_is() -> None:
 
 
 def test_pulumis_own_settings_are_let_through() -> None:
-    assert settings.parse({"pulumi:disable-default-providers": ["*"]}, "here", BaseSettings) == BaseSettings()
+    assert settings.parse({"pulumi:disable-default-providers": ["*"]}, "here", LabBase) == LabBase()
 
 
 def test_a_range_is_a_network() -> None:
-    assert settings.parse({"homespun:lab": {"range": "10.9.0.0/24"}}, "here", BaseSettings).lab.range == IPv4Network(
+    assert settings.parse({"homespun:lab": {"range": "10.9.0.0/24"}}, "here", LabBase).lab.range == IPv4Network(
         "10.9.0.0/24"
     )
 
 
 def test_a_stacks_name_says_which_settings_it_has() -> None:
-    assert isinstance(settings.from_pulumi({}, "home-base"), BaseSettings)
-    assert isinstance(settings.from_pulumi({"homespun:pagePort": "30090"}, "home"), LabPlatform)
+    assert isinstance(settings.from_pulumi({}, "home-base"), LabBase)
+    assert isinstance(settings.from_pulumi({"homespun:pagePort": "30090"}, "home"), OwnPlatform)
 
 
 def test_a_cluster_that_is_there_already_says_how_it_is_reached() -> None:
@@ -59,3 +64,66 @@ def test_a_cluster_that_is_there_already_says_how_it_is_reached() -> None:
     found = settings.parse_platform(config, "here")
     assert isinstance(found, GivenPlatform)
     assert found.kubeconfig == Path.home() / ".kube/config"
+
+
+def test_a_machine_has_the_same_address_and_pods_whoever_comes_or_goes() -> None:
+    three = [{"name": f"m{number}", "number": number} for number in range(3)]
+    all_ = settings.parse({"homespun:machines": three}, "here", LabBase)
+    without = settings.parse({"homespun:machines": [three[0], three[2]]}, "here", LabBase)
+    assert without.members[1] == all_.members[2]
+    assert (str(all_.members[2].address), str(all_.members[2].pods)) == ("10.41.0.12", "10.42.2.0/24")
+    assert all_.joined is None
+
+
+def test_a_node_has_its_lans_address_at_the_control_planes_site_and_elsewhere_one_of_the_meshs() -> None:
+    config = {
+        "homespun:lab": {"sites": [{"name": "away", "bridge": "hs-away", "range": "10.9.0.0/24"}]},
+        "homespun:machines": [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}],
+    }
+    found = settings.parse(config, "here", LabBase)
+    here, there = found.members
+    assert (str(here.lan), str(here.address)) == ("10.41.0.10", "10.41.0.10")
+    assert (str(there.lan), str(there.address)) == ("10.9.0.12", "10.48.0.12")
+    assert found.joined
+    assert found.joined.control_url == "https://10.41.0.10:8443"
+
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPZ1qQ3Uq0O0dCw3mVYpM1r8mUuTn1l8o3c8tq0b0000"
+AT_HOME: dict[str, Any] = {
+    "homespun:environment": "home",
+    "homespun:machines": [
+        {"name": "desk", "number": 0, "address": "192.168.1.20", "hostKey": HOST_KEY},
+        {"name": "attic", "number": 3, "address": "192.168.1.21", "hostKey": HOST_KEY, "user": "me", "port": 2222},
+    ],
+}
+
+
+def test_machines_at_home_have_the_addresses_that_they_have() -> None:
+    found = settings.parse_base(AT_HOME, "here")
+    assert isinstance(found, HomeBase)
+    desk, attic = found.members
+    assert (desk.role, str(desk.lan), str(desk.address)) == ("control-plane", "192.168.1.20", "192.168.1.20")
+    assert (attic.role, str(attic.lan), str(attic.pods)) == ("worker", "192.168.1.21", "10.42.3.0/24")
+    assert found.joined is None
+
+
+def test_a_host_key_is_pinned_as_ssh_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path))
+    found = settings.parse_base(AT_HOME, "here")
+    assert isinstance(found, HomeBase)
+    own.pin(found)
+    lines = [Path(one.known_hosts).read_text() for one in own.connections(found).values()]
+    assert lines == [f"192.168.1.20 {HOST_KEY}\n", f"[192.168.1.21]:2222 {HOST_KEY}\n"]
+
+
+def test_a_machine_that_settings_no_longer_name_can_be_spoken_to_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path))
+    both = settings.parse_base(AT_HOME, "here")
+    one = settings.parse_base({**AT_HOME, "homespun:machines": AT_HOME["homespun:machines"][:1]}, "here")
+    assert isinstance(both, HomeBase)
+    assert isinstance(one, HomeBase)
+    own.pin(both)
+    own.pin(one)
+    assert Path(own.connections(both)["attic"].known_hosts).exists()

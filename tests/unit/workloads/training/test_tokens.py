@@ -77,6 +77,28 @@ def test_an_edited_text_or_tokenizer_is_another(source: Path, tmp_path: Path, ed
     assert tokens.identity(source, tmp_path) != before
 
 
+def test_a_run_finds_its_own_tokens_by_their_sum_and_keeps_no_others(
+    source: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    kept = tmp_path / "tokens"
+    first = tokens.prepare(source, tokenizer, kept / "first")
+    (source / "b.txt").write_text("w1 w2 w4")
+    second = tokens.prepare(source, tokenizer, kept / "second")
+    assert (tokens.of(kept, first.sha256), tokens.of(kept, second.sha256)) == (first, second)
+    tokens.remove_outdated(kept, first)
+    assert (tokens.of(kept, first.sha256), tokens.of(kept, second.sha256)) == (first, None)
+
+
+def test_tokens_as_they_were_laid_out_before_are_found_and_kept(
+    source: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    made = tokens.prepare(source, tokenizer, tmp_path / "tokens")
+    found = tokens.of(tmp_path / "tokens", made.sha256)
+    assert found == made
+    tokens.remove_outdated(tmp_path / "tokens", made)
+    assert tokens.read(tmp_path / "tokens") == made
+
+
 def test_a_broken_line_is_told_with_its_place_and_leaves_nothing(
     source: Path, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:

@@ -32,6 +32,16 @@ def test_files_come_by_name_and_the_state_folder_is_none_of_them(claims: Path) -
     assert [file for _, file in source.lines()] == ["papers/a.jsonl", "papers/a.jsonl", "papers/b.jsonl"]
 
 
+def test_what_other_collections_and_jobs_keep_in_the_claim_is_no_source(claims: Path) -> None:
+    for folder in (".ingest/other", ".training/tale"):
+        (claims / "library" / folder).mkdir(parents=True)
+        (claims / "library" / folder / "curve.jsonl").write_text("{}")
+    source = find(replace(INGESTION, source="pvc://library/**/*.jsonl", state="pvc://library/.ingest/ours"), claims)
+    assert list(source.names.values()) == ["papers/a.jsonl", "papers/b.jsonl"]
+    named = find(replace(INGESTION, source="pvc://library/.training/tale/*.jsonl"), claims)
+    assert list(named.names.values()) == [".training/tale/curve.jsonl"]
+
+
 def test_the_digest_changes_with_names_contents_and_settings(claims: Path) -> None:
     source = find(INGESTION, claims)
     digests = {digest(source, "x"), digest(source, "y")}

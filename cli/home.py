@@ -1,0 +1,179 @@
+"""`make home`: asks for machines of one's own, looks at them, and writes the settings of an environment of them."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from cli.doctor import described
+from cli.errors import CommandFailed, make
+from cli.obstacles import machine_obstacles
+from homespun.hosts import facts
+from homespun.hosts.errors import HostError
+from homespun.hosts.ssh import Connection
+from stacks import settings
+from stacks.machines import own
+from stacks.settings import BASE, FOLDER, HomeBase
+from stacks.settings.base_stack import NAME_LETTERS
+from stacks.settings.fields import check_word
+
+DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
+KEY_TYPE: Final = "ed25519"
+SCAN_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A machine that was named."""
+
+    user: str
+    address: IPv4Address
+    port: int
+    host_key: str
+    name: str = ""
+
+    def settings(self, number: int, identity: str) -> dict[str, Any]:
+        """As it stands in the file."""
+        port = {} if self.port == 22 else {"port": self.port}
+        return {
+            "name": self.name, "number": number, "address": str(self.address), **port, "user": self.user,
+            "identity": identity, "hostKey": self.host_key,
+        }  # fmt: skip
+
+
+def home() -> None:
+    """Ask, look, write. Nothing is touched on any machine. Raises CommandFailed, SettingsError."""
+    name = checked_name(_asked("A name for this environment", "home"))
+    path, platform_path = FOLDER / f"Pulumi.{name}{BASE}.yaml", FOLDER / f"Pulumi.{name}.yaml"
+    for there in (path, platform_path):
+        if there.exists():
+            raise CommandFailed(f"{there}: expected none, found one; edit it, or say another name")
+    listed = [parsed(one) for one in _asked("Machines, as user@address, the control plane's first", "").split()]
+    if not listed:
+        raise CommandFailed("machines: expected at least one, such as me@192.168.1.20, got none")
+    identity = str(Path(_asked("The private key that opens them", DEFAULT_KEY)).expanduser().absolute())
+    platform = {
+        "homespun:environment": "home",
+        "homespun:namespace": _asked("A Kubernetes namespace for your objects", "ml"),
+    }
+    settings.parse_platform(platform, platform_path.name)
+    machines = [_scanned(*one) for one in listed]
+    for one in machines:
+        print(f"  {one.address}  {_fingerprint(one)}")
+    print("  a machine shows its own by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+    if _asked("Are these your machines' fingerprints?", "no") not in ("y", "yes"):
+        raise CommandFailed("expected yes; nothing was written")
+    named = _named(machines, Path(identity))
+    base = {
+        "homespun:environment": "home",
+        "homespun:name": name,
+        "homespun:machines": [one.settings(number, identity) for number, one in enumerate(named)],
+    }
+    checked = settings.parse_base(base, path.name)
+    assert isinstance(checked, HomeBase)
+    _look(checked)
+    _write(platform_path, platform)
+    _write(path, base)
+    print(f"next   {make('doctor', name)}, {make('up', name)}; `{make('down', name)}` leaves the machines as they were")
+
+
+def checked_name(name: str) -> str:
+    """An environment's name. Raises CommandFailed."""
+    try:
+        check_word(name, NAME_LETTERS)
+    except ValueError as error:
+        raise CommandFailed(f"name: expected {error}, got {name}") from None
+    if name.endswith(BASE):
+        raise CommandFailed(f"name: expected a lower-case word without {BASE} at its end, got {name}")
+    return name
+
+
+def parsed(words: str) -> tuple[str, IPv4Address, int]:
+    """User, address, port of `user@address[:port]`. Raises CommandFailed."""
+    match = re.fullmatch(r"(?:([a-z_][a-z0-9_-]*)@)?([0-9.]+)(?::([0-9]{1,5}))?", words)
+    address = _address(match[2]) if match else None
+    if not match or not address:
+        raise CommandFailed(
+            f"machines: expected user@address such as me@192.168.1.20 (an IPv4 address of its LAN), got {words}"
+        )
+    return match[1] or "root", address, int(match[3] or 22)
+
+
+def _address(text: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        return None
+
+
+def unique(names: list[str]) -> list[str]:
+    """Names of nodes, out of what machines call themselves: each once, lower-case words."""
+    made: list[str] = []
+    for name in names:
+        word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        word = (word if word[:1].isalpha() else f"n-{word}" if word else "node")[:36].strip("-")
+        made.append(next(one for number in count() if (one := f"{word}-{number}" if number else word) not in made))
+    return made
+
+
+def _asked(question: str, default: str) -> str:
+    sys.stdout.write(f"{question}{f' [{default}]' if default else ''}: ")
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise CommandFailed(f"{question}: expected an answer, got none; nothing was written")
+    return line.strip() or default
+
+
+def _scanned(user: str, address: IPv4Address, port: int) -> Found:
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(port), str(address)]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    keys = [line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")]
+    if not keys:
+        raise CommandFailed(f"{address}: expected SSH on port {port}, with a host key of type {KEY_TYPE}, found none")
+    return Found(user, address, port, keys[0])
+
+
+def _fingerprint(machine: Found) -> str:
+    ran = subprocess.run(["ssh-keygen", "-lf", "-"], input=machine.host_key, capture_output=True, text=True, check=True)
+    return ran.stdout.split()[1]
+
+
+def _named(machines: list[Found], identity: Path) -> list[Found]:
+    """With the names that the machines have. Raises CommandFailed where one does not let us in."""
+    with tempfile.NamedTemporaryFile("w", suffix=".known_hosts") as pinned:
+        pinned.writelines(own.known_host(str(one.address), one.port, one.host_key) for one in machines)
+        pinned.flush()
+        try:
+            said = [
+                Connection(str(one.address), one.user, str(identity), pinned.name, one.port).run("hostname -s").strip()
+                for one in machines
+            ]
+        except HostError as error:
+            raise CommandFailed(
+                f"{error}\nexpected to be let in by this key, as root or as one who may `sudo` without a password"
+            ) from None
+    return [replace(one, name=name) for one, name in zip(machines, unique(said), strict=True)]
+
+
+def _look(found: HomeBase) -> None:
+    own.pin(found)
+    for name, connection in own.connections(found).items():
+        machine = facts.read(connection)
+        print(f"  {name}: {described(machine)}")
+        for line in machine_obstacles(machine, found):
+            print(f"  in the way  {line}")
+
+
+def _write(path: Path, config: dict[str, Any]) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True))
+    draft.rename(path)
+    print(f"wrote  {path.relative_to(FOLDER.parent)}")

@@ -1,0 +1,19 @@
+"""The LANs of a lab, as its settings declare them."""
+
+from homespun.hosts import headscale, mesh
+from stacks.machines.network import Network
+from stacks.settings import HOME, LabBase
+
+
+def networks(settings: LabBase) -> dict[str, Network]:
+    """By the names of the sites. At the control plane's, what the mesh needs is let in."""
+    lab, at = settings.lab, settings.machines[0].site
+    needed = (f"tcp dport {settings.mesh.headscale_port}", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
+    let_in = {at: needed} if settings.joined else {}
+    return {
+        HOME: Network(lab.name, lab.bridge, lab.range, published=let_in.get(HOME, ())),
+        **{
+            site.name: Network(lab.name, site.bridge, site.range, site.name, let_in.get(site.name, ()))
+            for site in lab.sites
+        },
+    }

@@ -1,0 +1,123 @@
+"""A machine as a device of a tailnet, as a Pulumi resource: it joins by a key that is made for this once."""
+
+import json
+import time
+from typing import Any, Final
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from homespun.clients.errors import ServiceError
+from homespun.hosts import mesh
+from homespun.hosts.errors import HostError
+from homespun.hosts.ssh import Connection
+from stacks import hosts, progress
+from stacks.mesh import control
+from stacks.mesh.errors import MeshError
+from stacks.mesh.headscale import Headscale
+from stacks.mesh.policy import TAG
+
+KEY_SECONDS: Final = 600
+JOIN_SECONDS: Final = 60
+PAUSE: Final = 0.2
+
+
+class DeviceProvider(ResourceProvider):
+    """Has a machine be in the tailnet."""
+
+    serialize_as_secret_always = False
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Another tailnet is joined anew."""
+        changed = [name for name in ("name", "url") if olds.get(name) != news.get(name)]
+        changed += [name for name in ("connection", "server") if hosts.elsewhere(olds, news, name)]
+        return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Join; a machine that is in already, since an earlier try was cut off, stays in."""
+        reached, server = hosts.connection(props["connection"]), hosts.connection(props["server"])
+        with progress.stage("mesh", f"join {props['name']}"), control.tailnet(props["url"], server) as tailnet:
+            found = _self(reached)
+            if found and any(device.id == found["id"] for device in tailnet.devices()):
+                reached.write(mesh.KEY, "")
+            else:
+                reached.write(mesh.AUTHORITY, props["authority"])
+                key = tailnet.create_key((TAG,), ephemeral=False, expiry_seconds=KEY_SECONDS)
+                try:
+                    found = _join(reached, key.secret)
+                finally:
+                    tailnet.delete_key(key.id)
+        return CreateResult(found["id"], {**props, **found})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """For refresh: gone if the tailnet does not know it. A server that is off tells nothing."""
+        try:
+            with control.tailnet(props["url"], hosts.connection(props["server"])) as tailnet:
+                there = any(device.id == id_ for device in tailnet.devices())
+        except (HostError, ServiceError):
+            there = True
+        return ReadResult(id_, props) if there else ReadResult("", {})
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Not reached, for `diff` replaces; the engine wants the outputs whole all the same."""
+        return UpdateResult({**news, "id": olds["id"], "addresses": olds["addresses"]})
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """Out of the tailnet, and its identity off the machine. Not asked where the tailnet itself goes."""
+        try:
+            hosts.connection(props["connection"]).run(
+                f"systemctl stop {mesh.TAILSCALED_UNIT}; rm -rf {mesh.STATE}/tailscaled.state {mesh.STATE}/derpmap*"
+            )
+        except HostError as error:
+            pulumi.log.warn(f"{error}; it is taken out of the tailnet all the same")
+        with control.tailnet(props["url"], hosts.connection(props["server"])) as tailnet:
+            tailnet.delete_device(id_)
+
+
+class Device(Resource, module="homespun", name="Device"):
+    """A machine in a tailnet."""
+
+    addresses: pulumi.Output[list[str]]
+
+    def __init__(
+        self,
+        name: str,
+        tailnet: Headscale,
+        connection: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        inputs = {
+            "name": name,
+            "url": tailnet.url,
+            "server": tailnet.connection,
+            "authority": tailnet.authority,
+            "connection": connection,
+            "addresses": None,
+        }
+        super().__init__(DeviceProvider(), name, inputs, opts)
+
+
+def _join(connection: Connection, secret: str) -> dict[str, Any]:
+    """Hand the key over, and wait until tailscaled is in; then nothing of the key is left on the machine."""
+    connection.write(mesh.KEY, secret)
+    try:
+        connection.run(f"systemctl restart {mesh.TAILSCALED_UNIT}")
+        end = time.monotonic() + JOIN_SECONDS
+        while (found := _self(connection)) is None:
+            if time.monotonic() > end:
+                said = connection.run(f"journalctl --unit {mesh.TAILSCALED_UNIT} --no-pager --lines 12 --output cat")
+                raise MeshError(f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s;"
+                                f" tailscaled said last:\n{said}")  # fmt: skip
+            time.sleep(PAUSE)
+    finally:
+        connection.write(mesh.KEY, "")
+    return found
+
+
+def _self(connection: Connection) -> dict[str, Any] | None:
+    """What tailscaled says of its machine; None if that is in no tailnet."""
+    told = connection.run(f"{mesh.CLI} status --json 2>/dev/null || true")
+    document = json.loads(told or "{}")
+    if document.get("BackendState") != "Running":
+        return None
+    return {"id": str(document["Self"]["ID"]), "addresses": list(document["Self"]["TailscaleIPs"])}

@@ -1,0 +1,5 @@
+"""What can go wrong with the mesh."""
+
+
+class MeshError(Exception):
+    """The mesh is not as it ought to be; the message names what, and what to do."""

@@ -1,0 +1,315 @@
+"""Settings of a base stack: machines, hosts, mesh, cluster."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from homespun.hosts.cluster import Member, Mesh
+from stacks.settings.fields import (
+    LISTED,
+    PREFIX,
+    Address,
+    FilePath,
+    HostKey,
+    Network,
+    Number,
+    Port,
+    Section,
+    User,
+    size,
+    word,
+)
+
+HOME: Final = "home"
+"""The site that there is first."""
+NAME_LETTERS: Final = 20
+"""Of a cluster of one's own machines, at most."""
+FIRST_ADDRESS: Final = 10
+"""The first machine's place in a site's network; below it is room for the box and what it may bring."""
+POD_PREFIX: Final = 24
+"""Each machine gets a part of this size of the pods' range."""
+
+
+class ClusterSettings(Section):
+    """Ranges of the cluster's own, which no machine's network may touch."""
+
+    pod_range: Annotated[Network, size(23)] = IPv4Network("10.42.0.0/16")
+    service_range: Annotated[Network, size(24)] = IPv4Network("10.43.0.0/16")
+    mesh_range: Annotated[Network, size(28)] = IPv4Network("10.48.0.0/24")
+    """Of the addresses of nodes that are not on the control plane's site."""
+
+    @property
+    def ranges(self) -> dict[str, IPv4Network]:
+        """By their settings."""
+        return {
+            f"{PREFIX}cluster.podRange": self.pod_range,
+            f"{PREFIX}cluster.serviceRange": self.service_range,
+            f"{PREFIX}cluster.meshRange": self.mesh_range,
+        }
+
+
+class MachineSettings(Section):
+    """One machine. The list of them may grow and shrink: name and number stay with a machine as long as it is there."""
+
+    name: Annotated[str, word(8)]
+    number: Number
+    """Its place in the ranges: of the lab's addresses, of the pods', of the mesh's."""
+    site: Annotated[str, word(8)] = HOME
+
+
+class MeshSettings(Section):
+    """What joins the sites."""
+
+    headscale_port: Port = 8443
+    """Of the control server, a headscale on the first machine: TCP, and TLS."""
+
+
+class BaseSettings(Section, ABC):
+    """What every base stack is told. `machines`, of which the first holds the control plane, each kind declares."""
+
+    mesh: MeshSettings = Field(default_factory=MeshSettings)
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+
+    @property
+    @abstractmethod
+    def listed(self) -> Sequence[MachineSettings]:
+        """The machines, the control plane's first."""
+
+    @property
+    @abstractmethod
+    def called(self) -> str:
+        """The cluster's name."""
+
+    @abstractmethod
+    def lan(self, machine: MachineSettings) -> IPv4Address:
+        """A machine's address on its site's LAN."""
+
+    @abstractmethod
+    def networks(self) -> dict[str, IPv4Network]:
+        """The LANs that the settings name, by the settings."""
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """What each machine is in the cluster."""
+        return tuple(map(self._member, self.listed))
+
+    @property
+    def joined(self) -> Mesh | None:
+        """What joins the sites; None where all machines are at one."""
+        if len({machine.site for machine in self.listed}) == 1:
+            return None
+        port = self.mesh.headscale_port
+        url, inside = f"https://{self.members[0].lan}:{port}", self.cluster.mesh_range[1]
+        return Mesh(url, authority=True, inside=inside, headscale_port=port)
+
+    @property
+    def carried(self) -> tuple[IPv4Network, ...]:
+        """The networks that machines carry over the mesh: of all pods, and of nodes."""
+        first = self.listed[0].site
+        lan = (IPv4Network(one.lan) for one in self.members if one.site == first)
+        return (self.cluster.pod_range, self.cluster.mesh_range, *lan)
+
+    def contradictions(self) -> list[str]:
+        """What several settings say together."""
+        return [
+            *self._overlaps(),
+            *doubles("machines", "name", self.listed),
+            *doubles("machines", "number", self.listed),
+            *self._places(),
+        ]
+
+    def _member(self, machine: MachineSettings) -> Member:
+        first, place = self.listed[0], FIRST_ADDRESS + machine.number
+        lan, prefix = self.lan(machine), max(POD_PREFIX, self.cluster.pod_range.prefixlen)
+        return Member(
+            name=machine.name,
+            role="control-plane" if machine == first else "worker",
+            site=machine.site,
+            lan=lan,
+            address=lan if machine.site == first.site else self.cluster.mesh_range[place],
+            pods=IPv4Network((self.cluster.pod_range[machine.number << (32 - prefix)], prefix)),
+        )
+
+    def _room(self) -> int:
+        """For how many machines the ranges have room."""
+        pods = 1 << (POD_PREFIX - min(POD_PREFIX, self.cluster.pod_range.prefixlen))
+        return min(pods, self.cluster.mesh_range.num_addresses - FIRST_ADDRESS - 1)
+
+    def _places(self) -> list[str]:
+        most = self._room()
+        return [
+            f"{PREFIX}machines: {one.name}: number: expected less than {most}, for which the ranges of sites, mesh and"
+            f" pods have room, got {one.number}"
+            for one in self.listed
+            if one.number >= most
+        ]
+
+    def _overlaps(self) -> list[str]:
+        """kube-proxy drops what goes to an address of the service range that is no service; the others are as bad."""
+        ranges = {**self.networks(), **self.cluster.ranges}
+        return [
+            f"{one}: expected not to overlap with {other} ({ranges[other]}), got {ranges[one]}"
+            for one, other in combinations(ranges, 2)
+            if ranges[one].overlaps(ranges[other])
+        ]
+
+
+def doubles(where: str, what: str, entries: Sequence[Section]) -> list[str]:
+    """What several entries of a list have in common that may be there once."""
+    values = [getattr(entry, what) for entry in entries]
+    return [
+        f"{PREFIX}{where}: expected each {what} once, got {value} {values.count(value)} times"
+        for value in dict.fromkeys(values)
+        if values.count(value) > 1
+    ]
+
+
+class SiteSettings(Section):
+    """A further LAN of a lab: its machines are behind a NAT of their own, and nobody is let in."""
+
+    # A site's network is called by the lab's name and its own.
+    name: Annotated[str, word(8)]
+    bridge: Annotated[str, word(15)]
+    range: Annotated[Network, size(28)]
+
+
+class LabSettings(Section):
+    """A lab on this box. All of it may be changed so that two labs run side by side."""
+
+    # Names of interfaces are cut at 15 bytes, and a machine's holds the lab's.
+    name: Annotated[str, word(8)] = "lab"
+    bridge: Annotated[str, word(15)] = "hs-lab"
+    range: Annotated[Network, size(28)] = IPv4Network("10.41.0.0/24")
+    """Of the site `home`."""
+    sites: Annotated[tuple[SiteSettings, ...], LISTED] = ()
+    """The others."""
+
+
+class LabBase(BaseSettings):
+    """Machines that are made on this box."""
+
+    environment: Literal["lab"] = "lab"
+    lab: LabSettings = Field(default_factory=LabSettings)
+    machines: Annotated[tuple[MachineSettings, ...], LISTED, Field(min_length=1)] = (
+        MachineSettings(name="m0", number=0),
+    )
+
+    @property
+    def listed(self) -> Sequence[MachineSettings]:
+        """As declared."""
+        return self.machines
+
+    @property
+    def called(self) -> str:
+        """Like the lab."""
+        return self.lab.name
+
+    @property
+    def sites(self) -> dict[str, IPv4Network]:
+        """The LANs, by name."""
+        return {HOME: self.lab.range, **{site.name: site.range for site in self.lab.sites}}
+
+    def lan(self, machine: MachineSettings) -> IPv4Address:
+        """By its number."""
+        return self.sites[machine.site][FIRST_ADDRESS + machine.number]
+
+    def networks(self) -> dict[str, IPv4Network]:
+        """The lab's."""
+        return {
+            "homespun:lab.range": self.lab.range,
+            **{f"homespun:lab.sites: {site.name}": site.range for site in self.lab.sites},
+        }
+
+    def contradictions(self) -> list[str]:
+        """Of the lab's too."""
+        sites = (SiteSettings(name=HOME, bridge=self.lab.bridge, range=self.lab.range), *self.lab.sites)
+        return [
+            *super().contradictions(),
+            *doubles("lab.sites", "name", sites),
+            *doubles("lab.sites", "bridge", sites),
+            *self._lengths(),
+        ]
+
+    def _lengths(self) -> list[str]:
+        """A machine's cable is called after lab and machine, in the 15 bytes that Linux has for it (vb-lab-machine)."""
+        return [
+            f"{PREFIX}machines: {one.name}: name: expected at most {11 - len(self.lab.name)} letters beside the lab's"
+            f" {self.lab.name}, got {len(one.name)}"
+            for one in self.machines
+            if len(self.lab.name) + len(one.name) > 11
+        ]
+
+    def _room(self) -> int:
+        smallest = min(network.num_addresses for network in self.sites.values())
+        return min(super()._room(), smallest - FIRST_ADDRESS - 1)
+
+    def _places(self) -> list[str]:
+        wrong = [
+            f"{PREFIX}machines: {one.name}: site: expected one of {', '.join(self.sites)}, got {one.site}"
+            for one in self.machines
+            if one.site not in self.sites
+        ]
+        return [*wrong, *super()._places()]
+
+
+class HomeMachineSettings(MachineSettings):
+    """A machine that is there already, and how it is reached by SSH."""
+
+    name: Annotated[str, word(40)]
+    """Of the node."""
+    address: Address
+    """On its LAN, and for SSH."""
+    port: Port = 22
+    user: User = "root"
+    """Root, or who may `sudo` without a password."""
+    identity: FilePath = Field(default_factory=lambda: Path("~/.ssh/id_ed25519").expanduser())
+    """The private key."""
+    host_key: HostKey
+    """Of the machine (`ssh-keyscan`): another one is not spoken to."""
+
+
+class HomeBase(BaseSettings):
+    """Machines of one's own."""
+
+    environment: Literal["home"]
+    name: Annotated[str, word(NAME_LETTERS)] = "home"
+    """Of the cluster."""
+    machines: Annotated[tuple[HomeMachineSettings, ...], LISTED, Field(min_length=1)]
+
+    @property
+    def listed(self) -> Sequence[HomeMachineSettings]:
+        """As declared."""
+        return self.machines
+
+    @property
+    def called(self) -> str:
+        """As declared."""
+        return self.name
+
+    def lan(self, machine: MachineSettings) -> IPv4Address:
+        """As declared."""
+        return next(one.address for one in self.machines if one.name == machine.name)
+
+    def networks(self) -> dict[str, IPv4Network]:
+        """The machines' own addresses: how large their LANs are, they say themselves."""
+        return {f"homespun:machines: {one.name}": IPv4Network(one.address) for one in self.machines}
+
+    def contradictions(self) -> list[str]:
+        """Of the machines' addresses too."""
+        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._sites()]
+
+    def _overlaps(self) -> list[str]:
+        return super()._overlaps() if not doubles("machines", "address", self.machines) else []
+
+    def _sites(self) -> list[str]:
+        return [
+            f"{PREFIX}machines: {one.name}: site: expected {self.machines[0].site} (several sites work in a lab, not"
+            f" yet at home), got {one.site}"
+            for one in self.machines
+            if one.site != self.machines[0].site
+        ]

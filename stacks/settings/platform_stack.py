@@ -1,0 +1,81 @@
+"""Settings of a platform stack."""
+
+from itertools import combinations
+from typing import Annotated, Final, Literal
+
+from stacks.settings.fields import (
+    PREFIX,
+    FilePath,
+    HostName,
+    Namespace,
+    NodePort,
+    Quantity,
+    Registry,
+    Section,
+    one_of,
+)
+
+JOBSET: Final = "bring (its controller comes with the platform) or present (it is there already)"
+
+
+class _Platform(Section):
+    """What every platform stack is told."""
+
+    namespace: Namespace = "ml"
+    gateway_port: NodePort = 30080
+    page_port: NodePort = 30081
+    vectors_port: NodePort = 30082
+
+    def contradictions(self) -> list[str]:
+        """What two settings say together."""
+        ports = {"gatewayPort": self.gateway_port, "pagePort": self.page_port, "vectorsPort": self.vectors_port}
+        return [
+            f"{PREFIX}{other}: expected another port than {one}, got {ports[other]}"
+            for one, other in combinations(ports, 2)
+            if ports[one] == ports[other]
+        ]
+
+
+class OwnPlatform(_Platform):
+    """Settings of the platform stack on the cluster of a base stack."""
+
+    environment: Literal["lab", "home"] = "lab"
+
+
+class ImageSettings(Section):
+    """How images come to a cluster whose machines are not ours."""
+
+    delivery: Annotated[Literal["registry", "preloaded"], one_of("registry, or preloaded", "registry", "preloaded")]
+    registry: Registry | None = None
+    """The first part of every image's name; a repository there has to be the user's to push to."""
+
+
+class GivenPlatform(_Platform):
+    """Settings of the platform stack on a cluster that is there already."""
+
+    environment: Literal["cluster"]
+    kubeconfig: FilePath
+    context: str
+    """Of the kubeconfig: which cluster is meant, whatever its current context is."""
+    address: HostName
+    """Where clients reach the cluster's node ports: a name or an address of one of its machines."""
+    images: ImageSettings
+    models_size: Quantity = "5Gi"
+    vectors_size: Quantity = "10Gi"
+    data_size: Quantity = "20Gi"
+    jobset: Annotated[Literal["bring", "present"], one_of(JOBSET, "bring", "present")] = "bring"
+    """Whether JobSet's controller is there already, and somebody else's."""
+
+    def contradictions(self) -> list[str]:
+        """What two settings say together."""
+        wrong = super().contradictions()
+        if (self.images.registry is None) == (self.images.delivery == "registry"):
+            expectation = "a name such as registry.example.org/me" if self.images.registry is None else "none"
+            wrong.append(
+                f"{PREFIX}images.registry: expected {expectation} with delivery {self.images.delivery},"
+                f" got {self.images.registry or 'none'}"
+            )
+        return wrong
+
+
+PlatformSettings = OwnPlatform | GivenPlatform

@@ -1,0 +1,209 @@
+"""Machines on one LAN, and one behind another NAT, are one cluster; one more or less is an edit and `pulumi up`.
+
+A lab of three beside the first one, of its base stack alone.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import permutations
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.lab import machines_of
+from cli.project import Project
+from homespun.hosts import mesh, ways
+from stacks import settings
+from stacks.cluster import bootstrap
+from stacks.machines import nspawn
+from tests.e2e import lab as labs
+from tests.e2e import web as web_servers
+from tests.e2e.lab import Lab, quiet
+from tests.e2e.web import LABELS, SERVICE, pod_spec
+from tests.waiting import until
+from tools.pulumi.install import install
+
+NAME = "trio"
+BASE = f"{NAME}{settings.BASE}"
+ALL = {"m0", "m1", "m2"}
+FIRST, LAST = {"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}
+
+
+@pytest.fixture(scope="module")
+def trio() -> Iterator[Lab]:
+    labs.down(NAME)
+    project = Project(BASE, install(quiet))
+    project.prepare()
+    try:
+        pulumi_up(BASE)
+        machines = machines_of(settings.lab(NAME))
+        kubeconfig = machines[0].folder / "kubeconfig"
+        kubeconfig.write_text(project.outputs()["kubeconfig"])
+        kubeconfig.chmod(0o600)
+        yield Lab(machines[0], kubeconfig, "")
+    finally:
+        labs.down(NAME)
+
+
+def pulumi_up(stack: str) -> str:
+    return labs.pulumi("up", "--yes", "--skip-preview", stack=stack)
+
+
+@pytest.fixture(scope="module")
+def web(trio: Lab) -> Callable[[], dict[str, dict[str, Any]]]:
+    """A DaemonSet that serves its machine's name, behind a Service; its pods by the names of their machines."""
+    code = (
+        "import http.server as h, os\n"
+        "class H(h.BaseHTTPRequestHandler):\n"
+        "  def do_GET(s): s.send_response(200); s.end_headers(); s.wfile.write((os.environ['NODE'] + ' '"
+        " + s.client_address[0]).encode())\n"
+        "h.HTTPServer(('', 8000), H).serve_forever()"
+    )
+    node = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    template = {"metadata": {"labels": LABELS}, "spec": pod_spec("-c", code, env=[node])}
+    everywhere = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": LABELS}, "template": template},
+    }
+    trio.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+    listed = {"apiVersion": "v1", "kind": "List", "items": [everywhere, SERVICE]}
+    trio.kubectl("apply", "-f", "-", input=json.dumps(listed))
+    trio.kubectl("rollout", "status", "daemonset/web", "--timeout=120s")
+    return lambda: {
+        one["spec"]["nodeName"]: one
+        for one in json.loads(trio.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
+    }
+
+
+def ask(lab: Lab, pod: str, url: str) -> list[str]:
+    """Which machine answered, and under which address it was asked; [] where nobody answers."""
+    return web_servers.ask(lab, pod, url).split()
+
+
+def nodes(lab: Lab) -> set[str]:
+    """Those that are Ready."""
+    listed = json.loads(lab.kubectl("get", "nodes", "-o", "json"))["items"]
+    return {
+        one["metadata"]["name"]
+        for one in listed
+        if any(entry["type"] == "Ready" and entry["status"] == "True" for entry in one["status"]["conditions"])
+    }
+
+
+def test_all_machines_are_nodes(trio: Lab) -> None:
+    assert nodes(trio) == ALL
+
+
+def test_nodes_have_their_lans_address_on_the_first_site_and_the_meshs_elsewhere(trio: Lab) -> None:
+    listed = json.loads(trio.kubectl("get", "nodes", "-o", "json"))["items"]
+    found = {
+        one["metadata"]["name"]: next(a["address"] for a in one["status"]["addresses"] if a["type"] == "InternalIP")
+        for one in listed
+    }
+    assert found == {"m0": "10.37.0.10", "m1": "10.37.0.11", "m2": "10.33.0.12"}
+
+
+def test_between_sites_there_is_no_other_path_than_the_mesh(trio: Lab) -> None:
+    here, there = trio.machine, machine("m2")
+    for one, other in ((here, there), (there, here)):
+        past_the_mesh = (
+            f"import socket as s; c = s.socket(); c.setsockopt(s.SOL_SOCKET, s.SO_BINDTODEVICE, b'host0');"
+            f" c.settimeout(3); c.connect(('{other.address}', 22))"
+        )
+        tried = one.connection.run(f'python3 -c "{past_the_mesh}" 2>&1 | tail -1')
+        assert "timed out" in tried
+    assert there.connection.run("ip route get 10.37.0.10").startswith("10.37.0.10 via 10.33.0.1 dev homespun-mesh")
+    assert machine("m1").connection.run("ip route get 10.37.0.10").startswith("10.37.0.10 dev host0")
+
+
+def test_pods_on_different_machines_talk_under_their_own_addresses(
+    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
+) -> None:
+    pods = web()
+    for caller, called in permutations(ALL, 2):
+        url = f"http://{pods[called]['status']['podIP']}:8000/"
+        asking = pods[caller]["metadata"]["name"]
+        until("an answer", partial(ask, trio, asking, url), 30)
+        assert ask(trio, asking, url) == [called, pods[caller]["status"]["podIP"]]
+
+
+def test_a_service_is_served_by_all_machines_and_found_by_its_name_from_each(
+    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
+) -> None:
+    for pod in web().values():
+        name = pod["metadata"]["name"]
+        found: set[str] = set()
+
+        def everyone(name: str = name, found: set[str] = found) -> bool:
+            found.update(ask(trio, name, "http://web.default.svc.cluster.local/")[:1])
+            return found == ALL
+
+        until("answers of all", everyone, 60)
+
+
+def test_a_second_up_changes_nothing(trio: Lab) -> None:
+    said = pulumi_up(BASE)
+    assert "unchanged" in said
+    assert not any(word in said for word in ("created", "updated", "replaced", "deleted"))
+
+
+def test_a_way_that_was_taken_away_comes_back(trio: Lab) -> None:
+    trio.ssh(f"ip route delete 10.36.1.0/24 table {ways.TABLE}; ip rule delete priority {ways.TABLE}")
+    until("the way", lambda: "via 10.37.0.11" in trio.ssh("ip route get 10.36.1.1"), 60)
+
+
+def test_no_token_that_lets_a_machine_join_stays(trio: Lab) -> None:
+    secrets = trio.kubectl("-n", "kube-system", "get", "secrets", "-o", "name")
+    tokens = [line for line in secrets.splitlines() if "bootstrap-token" in line]
+    first = trio.ssh(f"{bootstrap.KUBEADM} token list --kubeconfig {bootstrap.ADMIN}")
+    assert len(tokens) <= 1, first  # kubeadm init's own
+    for name in ("m1", "m2"):
+        assert machine(name).connection.run(f"cat {bootstrap.CONFIGURATION} {mesh.KEY}") == ""
+
+
+def test_a_machine_that_leaves_the_settings_is_drained_and_forgotten_and_one_that_comes_back_is_new(
+    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
+) -> None:
+    leaving = machine("m1")
+    edit(FIRST, LAST)
+    assert nodes(trio) == {"m0", "m2"}
+    assert set(web()) == {"m0", "m2"}
+    assert not nspawn.exists(leaving)
+    assert not leaving.connection.answers()
+    edit(FIRST, {"name": "m1", "number": 1}, LAST)
+    until("all", lambda: nodes(trio) == ALL, 60)
+    until("its pod", lambda: set(web()) == ALL, 60)
+
+
+def test_a_machine_that_is_dead_can_be_taken_out_of_the_settings_and_a_mesh_with_its_last_site_goes(trio: Lab) -> None:
+    nspawn.stop(machine("m2"), grace=0)
+    edit(FIRST, {"name": "m1", "number": 1})
+    for one in ("m0", "m1"):
+        left = machine(one).connection.run(
+            "ip -br link show homespun-mesh 2>/dev/null; ip netns | grep homespun; nft list tables | grep mesh;"
+            " pgrep -a 'tailscaled|headscale';"
+            " ls /etc/systemd/system/multi-user.target.wants | grep -E 'mesh|scale'; true"
+        )
+        assert left == ""
+    assert nodes(trio) == {"m0", "m1"}
+    gone = trio.kubectl("get", "pods", "--all-namespaces", "--field-selector=spec.nodeName=m2", "-o", "name")
+    assert gone == ""
+
+
+def machine(name: str) -> nspawn.Machine:
+    return next(one for one in machines_of(settings.lab(NAME)) if one.name == name)
+
+
+def edit(*machines: dict[str, Any]) -> None:
+    """Other settings than the file's, and `pulumi up`."""
+    project = Project(BASE, install(quiet))
+    copied = project.folder / f"Pulumi.{BASE}.yaml"
+    document = yaml.safe_load(copied.read_text())
+    document["config"]["homespun:machines"] = list(machines)
+    copied.write_text(yaml.safe_dump(document))
+    ran = project.run("up", "--yes", "--skip-preview", "--stack", BASE)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

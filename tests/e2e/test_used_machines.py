@@ -1,0 +1,202 @@
+"""Used machines become a cluster and are left as they were: one has containerd and a container, one a tailnet client.
+
+They are lab machines that stand for boxes at home: nothing of Homespun is on them, and one lets in a user who may sudo.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.project import Project
+from homespun import places
+from homespun.hosts import layout
+from homespun.hosts.ssh import Connection
+from stacks import settings
+from stacks.cluster import images
+from stacks.machines import nspawn, rootfs
+from stacks.machines.network import Network
+from tests.e2e import lab as labs
+from tests.e2e.lab import quiet
+from tests.integration.parts.headscale import Headscale
+from tests.waiting import until
+from tools.obtain import architecture, obtain
+from tools.pulumi.install import install
+from tools.table import named
+
+NAME = "used"
+BASE = f"{NAME}{settings.BASE}"
+LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"))
+ALSO = ("containerd", "sudo")
+RANGES = {"podRange": "10.30.0.0/16", "serviceRange": "10.31.0.0/16", "meshRange": "10.32.0.0/24"}
+OURS = (layout.PREFIX, layout.ROOT, layout.RUN, layout.VOLUMES, layout.AUDIT_LOG_FOLDER, "/etc/kubernetes",
+        "/var/lib/kubelet", "/var/lib/etcd", "/etc/systemd/system/homespun", "/etc/systemd/system/kubelet",
+        "/etc/sysctl.d/60-homespun.conf", "/etc/modules-load.d/homespun.conf", "/var/lib/cni",
+        "/var/log/containers")  # fmt: skip
+"""Where docs/home.md says that we put files."""
+SNAPSHOT = """
+echo "===== files"
+find /etc /usr /opt /root /home /var/lib -xdev -type f ! -path '/var/lib/containerd/*' ! -path '/var/lib/tailscale/*' \
+    ! -path '/var/lib/systemd/*' ! -path '/var/lib/homespun-volumes/*' -exec sha256sum {} + | sort
+echo "===== folders"
+find /etc /usr /opt /root /home /var/lib /var/log -xdev -maxdepth 3 -type d ! -path '/var/lib/containerd/*' \
+    ! -path '/var/lib/homespun-volumes*'
+echo "===== rules"; ip rule; nft -s list ruleset | sed '/^table/!s/^/  /'
+echo "===== routes"; ip -o route show table all | grep -v ' dev homespun' | sed 's/ expires [0-9]*sec//'
+echo "===== units"; systemctl list-units --type=service --state=running --plain --no-legend | awk '{print $1}'
+echo "===== containers"; ctr tasks ls
+echo "===== tailnet"; [ -x /usr/local/bin/tailscale ] && tailscale status --peers=false; true
+"""
+
+EMPTY_CHAIN = re.compile(r"\n\s*chain \S+ \{\n\s*type [^\n]*policy accept;\n\s*\}")
+EMPTY_TABLE = re.compile(r"\n\s*table ip6? (filter|nat|mangle) \{\n\s*\}")
+"""What iptables makes when it is merely asked; none of it does anything."""
+
+
+def box(name: str, number: int) -> nspawn.Machine:
+    """A machine as it stands in a corner, with Debian's containerd on it."""
+    tree = rootfs.obtain(quiet, ALSO)
+    machine = nspawn.Machine(LAN, places.state() / "labs" / NAME, name, IPv4Address(LAN.range[10 + number]), tree)
+    nspawn.create(machine)
+    nspawn.start(machine)
+    machine.connection.run("mkdir -p /usr/lib/modules")  # which every machine with a kernel of its own has
+    return machine
+
+
+@pytest.fixture(scope="module")
+def boxes() -> Iterator[dict[str, nspawn.Machine]]:
+    made = {}
+    settled = [settings.FOLDER / f"Pulumi.{stack}.yaml" for stack in (NAME, BASE)]
+    try:
+        made = {name: box(name, number) for number, name in enumerate(("desk", "attic"))}
+        yield made
+    finally:
+        if Project.known(BASE):  # a test has failed: the machines go with all that is on them
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("FORGET", "1")
+                labs.down(NAME)
+        for path in settled:
+            path.unlink(missing_ok=True)
+        for machine in made.values():
+            nspawn.destroy(machine)
+
+
+@pytest.fixture(scope="module")
+def desk(boxes: dict[str, nspawn.Machine]) -> Connection:
+    """Its owner lets a user in, and runs a container of his own."""
+    reached = boxes["desk"].connection
+    reached.run(
+        "useradd --create-home me && echo 'me ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/me"
+        " && cp -r /root/.ssh /home/me/ && chown -R me: /home/me/.ssh && systemctl start containerd"
+    )
+    pause = images.pause()
+    with Path(images.build(pause, architecture()).archive.path).open("rb") as archive:
+        reached.send(partial(shutil.copyfileobj, archive), "ctr images import -")
+    reached.run(f"ctr run --detach {pause.reference} precious")
+    return reached
+
+
+@pytest.fixture(scope="module")
+def attic(boxes: dict[str, nspawn.Machine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """It is in a tailnet of its owner's."""
+    reached = boxes["attic"].connection
+    control = Headscale(tmp_path_factory.mktemp("hs"), str(LAN.gateway), 9443)
+    control.start()
+    try:
+        control.run("users", "create", "me")
+        key = json.loads(control.run("preauthkeys", "create", "--user", "1"))["key"]
+        for name, place in (("tailscaled", "/usr/local/sbin/"), ("tailscale", "/usr/local/bin/")):
+            with obtain(named(name), quiet).open("rb") as file:
+                reached.send(partial(shutil.copyfileobj, file), f"cat >{place}{name} && chmod +x {place}{name}")
+        reached.write("/etc/tailnet.crt", control.authority.read_text())
+        reached.run("systemd-run --unit=tailscaled --setenv=SSL_CERT_FILE=/etc/tailnet.crt"
+                    " /usr/local/sbin/tailscaled --state=/var/lib/tailscale/state")  # fmt: skip
+        until("tailscaled", lambda: "Logged out" in reached.run("tailscale status || true"))
+        reached.run(f"tailscale up --login-server={control.url} --auth-key=file:/dev/stdin", input=key)
+        yield reached
+    finally:
+        control.stop()
+
+
+def snapshot(machine: Connection) -> dict[str, set[str]]:
+    """What is on it, by kind."""
+    said = EMPTY_TABLE.sub("", EMPTY_CHAIN.sub("", machine.run(SNAPSHOT, timeout=120)))
+    return {name: set(lines) for name, *lines in (part.splitlines() for part in said.split("===== ")[1:])}
+
+
+@pytest.fixture(scope="module")
+def before(desk: Connection, attic: Connection) -> dict[str, dict[str, set[str]]]:
+    return {"desk": snapshot(desk), "attic": snapshot(attic)}
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set[str]]]) -> Iterator[Path]:
+    """Of the cluster that `up` makes of them, by the settings that `make home` has written."""
+    key = boxes["desk"].connection.identity
+    said = labs.home(f"{NAME}\nme@{boxes['desk'].address} {boxes['attic'].address}\n{key}\nml\nyes\n")
+    assert "desk: debian 12" in said
+    assert "left alone: containerd" in said
+    assert "in the way" not in said
+    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
+    path.write_text(f"{path.read_text()}  homespun:cluster: {json.dumps(RANGES)}\n")
+    project = Project(BASE, install(quiet))
+    project.prepare()
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    file = places.state() / "used.kubeconfig"
+    file.write_text(project.outputs()["kubeconfig"])
+    file.chmod(0o600)
+    yield file
+    file.unlink()
+
+
+def test_used_machines_become_nodes(kubeconfig: Path) -> None:
+    listed = json.loads(labs.kubectl(kubeconfig, "get", "nodes", "-o", "json"))["items"]
+    ready = {
+        one["metadata"]["name"]: [entry["status"] for entry in one["status"]["conditions"] if entry["type"] == "Ready"]
+        for one in listed
+    }
+    assert ready == {"desk": ["True"], "attic": ["True"]}
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_nothing_that_was_there_is_touched(
+    before: dict[str, dict[str, set[str]]], desk: Connection, attic: Connection
+) -> None:
+    for name, machine in (("desk", desk), ("attic", attic)):
+        now = snapshot(machine)
+        new = now["folders"] - before[name]["folders"]
+        assert [path for path in sorted(new) if not path.startswith(OURS)] == [], name
+        gone = {kind: lines - now[kind] for kind, lines in before[name].items() if lines - now[kind]}
+        assert {line.split()[1] for line in gone.pop("files", set())} <= {"/etc/hosts"}, name
+        assert gone == {}, name
+        files = {line.split()[1] for line in now["files"] - before[name]["files"]} - {"/etc/hosts"}
+        assert [path for path in sorted(files) if not path.startswith(OURS)] == [], name
+
+
+def test_one_that_leaves_the_list_is_what_it_was(
+    kubeconfig: Path, before: dict[str, dict[str, set[str]]], attic: Connection
+) -> None:
+    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
+    document = yaml.safe_load(path.read_text())
+    del document["config"]["homespun:machines"][1]
+    path.write_text(yaml.safe_dump(document))
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    assert labs.kubectl(kubeconfig, "get", "nodes", "-o", "name").split() == ["node/desk"]
+    now = snapshot(attic)
+    assert {kind: lines ^ now[kind] for kind, lines in before["attic"].items() if lines ^ now[kind]} == {}
+
+
+def test_down_leaves_them_as_they_were(
+    kubeconfig: Path, before: dict[str, dict[str, set[str]]], desk: Connection, attic: Connection
+) -> None:
+    assert kubeconfig.exists()
+    assert f"gone   cluster {NAME}" in labs.down(NAME)
+    for name, machine in (("desk", desk), ("attic", attic)):
+        now = snapshot(machine)
+        assert {kind: lines ^ now[kind] for kind, lines in before[name].items() if lines ^ now[kind]} == {}, name
