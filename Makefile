@@ -20,7 +20,7 @@ TRAINING = $(shell python3 -m tools --environment training-tests)/bin
 ISOLATED = unshare --net --mount-proc --pid --fork --kill-child
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # MACHINES=3 is a lab of its own: stacks/Pulumi.lab3-base.yaml.
 ifdef MACHINES  # also in `make shell`, which says which stack it is of

@@ -4,13 +4,12 @@ No kubelet runs here: the controllers make the pods, and the tests write their s
 """
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.process import Process
 from tests.integration.parts.pulumi import Project
+from tests.waiting import until
 
 NOW = "2026-01-01T00:00:00Z"
 READY = {
@@ -75,22 +74,15 @@ def ends_well(up: Process) -> None:
     assert up.wait(60) == 0, up.tail()
 
 
-def eventually(condition: Callable[[], object], deadline: float = 30) -> None:
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def gone(project: Project, cluster: Cluster) -> None:
     project.destroy()
     cluster.kubectl("delete", "pods", "-l", "app=ready", "--force", "--grace-period=0")
-    eventually(lambda: not pods(cluster))
+    until("the pods' end", lambda: not pods(cluster))
 
 
 def test_a_deployment_is_ready_when_all_its_replicas_are_available(cluster: Cluster, project: Project) -> None:
     up = up_that_waits(project, cluster, workload("apps.v1.Deployment", '"replicas": 2'), "0/2 available")
-    eventually(lambda: len(pods(cluster)) == 2)
+    until("two pods", lambda: len(pods(cluster)) == 2)
     set_status(cluster, pods(cluster)[0]["metadata"]["name"], NO_IMAGE)
     up.until("the reason", lambda: "c: ErrImagePull no such image" in up.log.read_text())
     make_ready(cluster, up, 2)
