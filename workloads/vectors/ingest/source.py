@@ -33,6 +33,26 @@ class Listing(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """The lines that begin in these bytes of a file."""
+
+    file: Path
+    name: str
+    """How the file is called in reports."""
+    begin: int
+    end: int
+
+    def lines(self) -> Iterator[tuple[bytes, str]]:
+        """Each line with the name of its file."""
+        with self.file.open("rb") as content:
+            if self.begin:
+                content.seek(self.begin - 1)
+                content.readline()  # it began before, unless this is the end of the one before
+            while content.tell() < self.end and (line := content.readline()):
+                yield line.removesuffix(b"\n"), self.name
+
+
+@dataclass(frozen=True)
 class Source:
     """Files within reach. Those of a claim are so from the start."""
 
@@ -55,10 +75,15 @@ class Source:
 
     def lines(self) -> Iterator[tuple[bytes, str]]:
         """Each line with the name of its file."""
+        for part in self.parts(self.size or 1):
+            yield from part.lines()
+
+    def parts(self, most: int) -> Iterator[Part]:
+        """All of it, in pieces of at most so many bytes, but for the end of a piece's last line."""
         for file, name in self.names.items():
-            with file.open("rb") as content:
-                for line in content:
-                    yield line, name
+            size = file.stat().st_size
+            for begin in range(0, size, most):
+                yield Part(file, name, begin, min(begin + most, size))
 
 
 def digest(listing: Listing, *also: str) -> str:

@@ -4,7 +4,6 @@ Partitions hold Python objects (RDDs): what decides is Python either way, and ta
 """
 
 import os
-import re
 import shutil
 import sys
 import threading
@@ -14,7 +13,6 @@ from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from workloads.vectors.ingest import duplicates, quarantine
 from workloads.vectors.ingest.delivery import Delivered, Job, deliver
@@ -22,7 +20,7 @@ from workloads.vectors.ingest.errors import SettingsError
 from workloads.vectors.ingest.ledger import Ledger
 from workloads.vectors.ingest.outcome import Outcome, Stages, say
 from workloads.vectors.ingest.records import Quarantined, Record, check
-from workloads.vectors.ingest.source import Source
+from workloads.vectors.ingest.source import Part, Source
 
 DRIVER_MEMORY: Final = "1g"
 """The JVM's heap. In local mode driver and executors are one."""
@@ -32,7 +30,12 @@ SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # What is done to records is done in Python: the JVM's second compiler and its parallel garbage collector cost more
+    # than they save, a third of the time that a small source takes.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
+PART_BYTES: Final = 32 * 2**20
+"""Of a file that is read at a time."""
 PROGRESS_SECONDS: Final = 5.0
 
 
@@ -40,25 +43,24 @@ def run(job: Job, source: Source, stages: Stages, master: str) -> Outcome:
     """All stages, one after another. Raises SettingsError without a Java runtime."""
     _require_java()
     with stages.stage("start"):
-        session = _session(master)
+        context = _context(master)
     try:
-        return _run(session, job, source, stages)
+        return _run(context, job, source, stages)
     finally:
-        session.stop()
+        context.stop()
 
 
-def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
+def _run(context: Any, job: Job, source: Source, stages: Stages) -> Outcome:
     from pyspark import StorageLevel  # noqa: PLC0415  # in the environment `spark` only
-    from pyspark.sql import functions  # noqa: PLC0415
 
     percent = job.ingestion.near_duplicate_percent
     with stages.stage("read"):
-        text = session.read.text([_pattern(file) for file in source.names], lineSep="\n")
-        lines = text.select(functions.col("value").cast("binary"), "_metadata.file_path").rdd
-        checked = lines.mapPartitions(lambda rows: _check(rows, job, source)).persist(StorageLevel.DISK_ONLY)
+        # Not by Spark SQL's reader: starting that takes as long as all of a small source.
+        parts = max(context.defaultParallelism, source.size // PART_BYTES)
+        pieces = context.parallelize([*source.parts(PART_BYTES)], parts)
+        checked = pieces.flatMap(lambda piece: _check(piece, job)).persist(StorageLevel.DISK_ONLY)
         counted = checked.mapPartitions(lambda found: [_set_aside(found, job)]).collect()
         read, quarantined = (sum(counts) for counts in zip(*counted, strict=True))
-        parts = max(checked.getNumPartitions(), session.sparkContext.defaultParallelism)
     with stages.stage("dedupe", read=read, quarantined=quarantined):
         records = checked.filter(lambda found: isinstance(found, Record))
         by_id = records.keyBy(lambda record: record.id).reduceByKey(duplicates.later, parts).values()
@@ -78,10 +80,9 @@ def _run(session: Any, job: Job, source: Source, stages: Stages) -> Outcome:
     return Outcome(read, quarantined, dropped, reduce(Delivered.__add__, delivered, Delivered()))
 
 
-def _check(rows: Iterable[Any], job: Job, source: Source) -> Iterator[Record | Quarantined]:
-    for line, uri in rows:
-        file = source.names[Path(unquote(urlsplit(uri).path))]
-        if (found := check(bytes(line), file, job.ingestion)) is not None:
+def _check(piece: Part, job: Job) -> Iterator[Record | Quarantined]:
+    for line, file in piece.lines():
+        if (found := check(line, file, job.ingestion)) is not None:
             yield found
 
 
@@ -105,23 +106,15 @@ def _buckets(record: Record, percent: int) -> Iterator[tuple[tuple[int, bytes], 
         yield band, (record.id, signed)
 
 
-def _pattern(file: Path) -> str:
-    """The file as Spark reads paths: globs, in which nothing is percent-encoded."""
-    return re.sub(r"([*?\[\]{}\\])", r"\\\1", str(file))
-
-
-def _session(master: str) -> Any:
-    """A session, started by pyspark's own spark-submit."""
+def _context(master: str) -> Any:
+    """Spark, started by pyspark's own spark-submit."""
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers take whichever python3 is on PATH
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # else it ends where the host's own name can't be looked up
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark import SparkConf, SparkContext  # noqa: PLC0415
 
-    builder = SparkSession.builder.master(master).appName("homespun-ingest")
-    for name, value in SETTINGS.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    context = SparkContext(master, "homespun-ingest", conf=SparkConf().setAll([*SETTINGS.items()]))
+    context.setLogLevel("ERROR")
+    return context
 
 
 def _require_java() -> None:

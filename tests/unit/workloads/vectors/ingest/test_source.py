@@ -32,6 +32,16 @@ def test_files_come_by_name_and_the_state_folder_is_none_of_them(claims: Path) -
     assert [file for _, file in source.lines()] == ["papers/a.jsonl", "papers/a.jsonl", "papers/b.jsonl"]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 8, 100])
+def test_each_line_is_in_one_part_whatever_their_size(claims: Path, most: int) -> None:
+    (claims / "library/papers/a.jsonl").write_bytes(b"one\n\ntwo \xff\r\n\n\nthree")
+    (claims / "library/papers/b.jsonl").write_bytes(b"")
+    parts = [*find(INGESTION, claims).parts(most)]
+    assert max(part.end - part.begin for part in parts) <= most
+    lines = [line for part in parts for line, _ in part.lines()]
+    assert lines == [b"one", b"", b"two \xff\r", b"", b"", b"three"]
+
+
 def test_what_other_collections_and_jobs_keep_in_the_claim_is_no_source(claims: Path) -> None:
     for folder in (".ingest/other", ".training/tale"):
         (claims / "library" / folder).mkdir(parents=True)
