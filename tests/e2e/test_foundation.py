@@ -106,7 +106,7 @@ def test_a_broken_revision_leaves_the_good_one_answering(lab: Lab) -> None:
     until("the reason", lambda: labs.reason(lab, "minilm", "UpToDate") == "SourceNotFound", 60)
     assert labs.conditions(lab, "minilm")["Ready"] == "True"
     assert ask("hello")[0] == 200
-    lab.kubectl("apply", "-f", str(EXAMPLE))
+    lab.kubectl("-n", "ml", "apply", "-f", str(EXAMPLE))
     until("Ready", lambda: labs.conditions(lab, "minilm").get("UpToDate") == "True", 120)
 
 
