@@ -21,7 +21,7 @@ from tools.table import GoModule, Release, Tool
 GO_MODULES: Final = Path(__file__).parent / "go"
 WITHOUT_DWARF: Final = "-gcflags=all=-dwarf=false"
 """The linker leaves debugging information out (`-w`), so that the compiler need not write it: a fifth of its time."""
-COMPILER: Final = {"GOGC": "300"}
+COMPILERS_ENVIRONMENT: Final = {"GOGC": "300"}
 """Processes that live for seconds and have memory enough: collecting their garbage less saves another fifth."""
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_ARCHITECTURES: Final = {"amd64": "x64", "arm64": "arm64"}
@@ -197,7 +197,7 @@ def checksum_of(text: str, file_name: str) -> str | None:
 def build(module: GoModule, version: str, target: Path, progress: Progress) -> None:
     """`go build` of the module's package into `target`. Raises ToolError with the compiler's last lines."""
     folder = GO_MODULES / module.folder
-    environment = {**os.environ, "CGO_ENABLED": "1" if module.cgo else "0", **COMPILER}
+    environment = {**COMPILERS_ENVIRONMENT, **os.environ, "CGO_ENABLED": "1" if module.cgo else "0"}
     tags = ["-tags", module.tags] if module.tags else []
     progress("building", 0)
     listed = subprocess.run(

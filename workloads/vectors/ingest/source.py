@@ -45,10 +45,12 @@ class Part:
     def lines(self) -> Iterator[tuple[bytes, str]]:
         """Each line with the name of its file."""
         with self.file.open("rb") as content:
-            if self.begin:
-                content.seek(self.begin - 1)
-                content.readline()  # it began before, unless this is the end of the one before
-            while content.tell() < self.end and (line := content.readline()):
+            place = self.begin
+            if place:
+                content.seek(place - 1)
+                place += len(content.readline()) - 1  # what began before, or no more than the end of that
+            while place < self.end and (line := content.readline()):
+                place += len(line)
                 yield line.removesuffix(b"\n"), self.name
 
 
@@ -75,8 +77,8 @@ class Source:
 
     def lines(self) -> Iterator[tuple[bytes, str]]:
         """Each line with the name of its file."""
-        for part in self.parts(self.size or 1):
-            yield from part.lines()
+        for file, name in self.names.items():
+            yield from Part(file, name, 0, file.stat().st_size).lines()
 
     def parts(self, most: int) -> Iterator[Part]:
         """All of it, in pieces of at most so many bytes, but for the end of a piece's last line."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +35,8 @@ SETTINGS: Final = {
     # than they save, a third of the time that a small source takes.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
-PART_BYTES: Final = 32 * 2**20
-"""Of a file that is read at a time."""
+LEAST_PART_BYTES, MOST_PART_BYTES = 2**20, 32 * 2**20
+"""Of a file that one worker reads at a time."""
 PROGRESS_SECONDS: Final = 5.0
 
 
@@ -56,21 +57,22 @@ def _run(context: Any, job: Job, source: Source, stages: Stages) -> Outcome:
     percent = job.ingestion.near_duplicate_percent
     with stages.stage("read"):
         # Not by Spark SQL's reader: starting that takes as long as all of a small source.
-        parts = max(context.defaultParallelism, source.size // PART_BYTES)
-        pieces = context.parallelize([*source.parts(PART_BYTES)], parts)
-        checked = pieces.flatMap(lambda piece: _check(piece, job)).persist(StorageLevel.DISK_ONLY)
+        shares = dealt(source, context.defaultParallelism)
+        partitions = max(context.defaultParallelism, len(shares))
+        checked = context.parallelize(shares, len(shares)).flatMap(lambda own: _check(own, job))
+        checked = checked.persist(StorageLevel.DISK_ONLY)
         counted = checked.mapPartitions(lambda found: [_set_aside(found, job)]).collect()
         read, quarantined = (sum(counts) for counts in zip(*counted, strict=True))
     with stages.stage("dedupe", read=read, quarantined=quarantined):
         records = checked.filter(lambda found: isinstance(found, Record))
-        by_id = records.keyBy(lambda record: record.id).reduceByKey(duplicates.later, parts).values()
-        by_text = by_id.keyBy(lambda record: record.text_key).reduceByKey(duplicates.smaller, parts).values()
+        by_id = records.keyBy(lambda record: record.id).reduceByKey(duplicates.later, partitions).values()
+        by_text = by_id.keyBy(lambda record: record.text_key).reduceByKey(duplicates.smaller, partitions).values()
         kept = by_text.persist(StorageLevel.DISK_ONLY)
         if percent:
-            buckets = kept.flatMap(lambda record: _buckets(record, percent)).groupByKey(parts)
-            gone = buckets.flatMap(lambda bucket: duplicates.near(bucket[1], percent)).distinct(parts)
+            buckets = kept.flatMap(lambda record: _buckets(record, percent)).groupByKey(partitions)
+            gone = buckets.flatMap(lambda bucket: duplicates.near(bucket[1], percent)).distinct(partitions)
             kept = kept.keyBy(lambda record: record.id).subtractByKey(
-                gone.map(lambda identity: (identity, None)), parts
+                gone.map(lambda identity: (identity, None)), partitions
             )
             kept = kept.values().persist(StorageLevel.DISK_ONLY)
         staying = kept.count()
@@ -80,10 +82,19 @@ def _run(context: Any, job: Job, source: Source, stages: Stages) -> Outcome:
     return Outcome(read, quarantined, dropped, reduce(Delivered.__add__, delivered, Delivered()))
 
 
-def _check(piece: Part, job: Job) -> Iterator[Record | Quarantined]:
-    for line, file in piece.lines():
-        if (found := check(line, file, job.ingestion)) is not None:
-            yield found
+def dealt(source: Source, workers: int) -> list[list[Part]]:
+    """All of it in partitions of much the same size, however large and small files follow one another."""
+    most = min(MOST_PART_BYTES, max(LEAST_PART_BYTES, source.size // workers))
+    parts = [*source.parts(most)]
+    count = min(len(parts), max(workers, ceil(source.size / most))) or 1
+    return [parts[first::count] for first in range(count)]
+
+
+def _check(parts: Iterable[Part], job: Job) -> Iterator[Record | Quarantined]:
+    for part in parts:
+        for line, file in part.lines():
+            if (found := check(line, file, job.ingestion)) is not None:
+                yield found
 
 
 def _set_aside(checked: Iterable[Record | Quarantined], job: Job) -> tuple[int, int]:
