@@ -20,13 +20,14 @@ from homespun.hosts.errors import HostError
 from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import own
-from stacks.settings import BASE, FOLDER, HomeBase
+from stacks.settings import BASE, FOLDER, HOME, HomeBase
 from stacks.settings.base_stack import NAME_LETTERS
 from stacks.settings.fields import check_word
 
 DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
 KEY_TYPE: Final = "ed25519"
 SCAN_SECONDS: Final = 10
+MACHINES: Final = "Machines, as user@address, the control plane's first (user@address/site for those on other LANs)"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Found:
     address: IPv4Address
     port: int
     host_key: str
+    site: str
     name: str = ""
 
     def settings(self, number: int, identity: str) -> dict[str, Any]:
         """As it stands in the file."""
         port = {} if self.port == 22 else {"port": self.port}
+        site = {} if self.site == HOME else {"site": self.site}
         return {
-            "name": self.name, "number": number, "address": str(self.address), **port, "user": self.user,
+            "name": self.name, "number": number, **site, "address": str(self.address), **port, "user": self.user,
             "identity": identity, "hostKey": self.host_key,
         }  # fmt: skip
 
@@ -55,16 +58,17 @@ def home() -> None:
     for there in (path, platform_path):
         if there.exists():
             raise CommandFailed(f"{there}: expected none, found one; edit it, or say another name")
-    listed = [parsed(one) for one in _asked("Machines, as user@address, the control plane's first", "").split()]
+    listed = [parsed(one) for one in _asked(MACHINES, "").split()]
     if not listed:
         raise CommandFailed("machines: expected at least one, such as me@192.168.1.20, got none")
+    reached = _reached(listed)
     identity = str(Path(_asked("The private key that opens them", DEFAULT_KEY)).expanduser().absolute())
     platform = {
         "homespun:environment": "home",
         "homespun:namespace": _asked("A Kubernetes namespace for your objects", "ml"),
     }
     settings.parse_platform(platform, platform_path.name)
-    machines = [_scanned(*one) for one in listed]
+    machines = [_scanned(one) for one in listed]
     for one in machines:
         print(f"  {one.address}  {_fingerprint(one)}")
     print("  a machine shows its own by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
@@ -74,6 +78,7 @@ def home() -> None:
     base = {
         "homespun:environment": "home",
         "homespun:name": name,
+        **({"homespun:mesh": {"address": reached}} if reached else {}),
         "homespun:machines": [one.settings(number, identity) for number, one in enumerate(named)],
     }
     checked = settings.parse_base(base, path.name)
@@ -95,15 +100,35 @@ def checked_name(name: str) -> str:
     return name
 
 
-def parsed(words: str) -> tuple[str, IPv4Address, int]:
-    """User, address, port of `user@address[:port]`. Raises CommandFailed."""
-    match = re.fullmatch(r"(?:([a-z_][a-z0-9_-]*)@)?([0-9.]+)(?::([0-9]{1,5}))?", words)
+@dataclass(frozen=True)
+class Named:
+    """A machine, as it was named."""
+
+    user: str
+    address: IPv4Address
+    port: int = 22
+    site: str = HOME
+
+
+def parsed(words: str) -> Named:
+    """`[user@]address[:port][/site]`. Raises CommandFailed."""
+    match = re.fullmatch(r"(?:([a-z_][a-z0-9_-]*)@)?([0-9.]+)(?::([0-9]{1,5}))?(?:/([a-z][a-z0-9-]*))?", words)
     address = _address(match[2]) if match else None
     if not match or not address:
         raise CommandFailed(
-            f"machines: expected user@address such as me@192.168.1.20 (an IPv4 address of its LAN), got {words}"
+            "machines: expected user@address such as me@192.168.1.20 (an IPv4 address of its LAN), and for one"
+            f" elsewhere its site, such as root@203.0.113.7/office, got {words}"
         )
-    return match[1] or "root", address, int(match[3] or 22)
+    return Named(match[1] or "root", address, int(match[3] or 22), match[4] or HOME)
+
+
+def _reached(machines: list[Named]) -> str:
+    """Where those at other sites reach the first machine; '' where there are none, or its own address is that."""
+    first = machines[0]
+    if all(one.site == first.site for one in machines):
+        return ""
+    said = _asked("The address at which machines at other sites reach the first one", str(first.address))
+    return said if said != str(first.address) else ""
 
 
 def _address(text: str) -> IPv4Address | None:
@@ -132,13 +157,15 @@ def _asked(question: str, default: str) -> str:
     return line.strip() or default
 
 
-def _scanned(user: str, address: IPv4Address, port: int) -> Found:
-    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(port), str(address)]
+def _scanned(one: Named) -> Found:
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(one.port), str(one.address)]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     keys = [line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")]
     if not keys:
-        raise CommandFailed(f"{address}: expected SSH on port {port}, with a host key of type {KEY_TYPE}, found none")
-    return Found(user, address, port, keys[0])
+        raise CommandFailed(
+            f"{one.address}: expected SSH on port {one.port}, with a host key of type {KEY_TYPE}, found none"
+        )
+    return Found(one.user, one.address, one.port, keys[0], one.site)
 
 
 def _fingerprint(machine: Found) -> str:
@@ -168,7 +195,7 @@ def _look(found: HomeBase) -> None:
     for name, connection in own.connections(found).items():
         machine = facts.read(connection)
         print(f"  {name}: {described(machine)}")
-        for line in machine_obstacles(machine, found):
+        for line in machine_obstacles(name, machine, found):
             print(f"  in the way  {line}")
 
 

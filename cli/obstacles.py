@@ -81,16 +81,16 @@ def home_obstacles(found: HomeBase, show: Callable[[str, Facts], object] = lambd
             wrong.append(f"{name}: {error}")
             continue
         show(f"{name} {reached.address}", machine)
-        wrong += [f"{name}: {line}" for line in machine_obstacles(machine, found)]
+        wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
     return [*wrong, *_go(found), *_room({})]
 
 
-def machine_obstacles(machine: Facts, found: HomeBase) -> list[str]:
+def machine_obstacles(name: str, machine: Facts, found: HomeBase) -> list[str]:
     """Why a machine of one's own could not be a node."""
     wrong = [
         *facts.obstacles(machine),
         *facts.of_another(machine, found.name),
-        *facts.overlaps(machine, found.cluster.ranges),
+        *facts.overlaps(machine, {**found.cluster.ranges, **found.over_the_mesh(name)}),
     ]
     if machine.architecture != architecture():
         wrong.append(f"architecture: expected this box's ({architecture()}), found {machine.architecture}")

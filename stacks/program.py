@@ -99,7 +99,7 @@ def _own_machines(settings: HomeBase) -> dict[str, LabMachine | OwnMachine]:
 
 def _machine(settings: BaseSettings, member: Member, machine: LabMachine | OwnMachine, cluster: Cluster) -> Machine:
     others = [one for one in settings.members if one != member]
-    name = member.name if isinstance(machine, LabMachine) else str(member.lan)
+    name = member.name if isinstance(machine, LabMachine) else machine.address
     host = Host(name, machine.connection, member, others, cluster, settings.joined, _goes_with(machine))
     return Machine(name, member, machine, host)
 

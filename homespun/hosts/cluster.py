@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 API_PORT: Final = 6443
 
@@ -56,3 +57,8 @@ class Mesh:
     """Of tailscaled on each machine, known to that machine alone."""
     headscale_port: int | None = None
     """Where the control plane's machine is the control server: its port. None: it is somebody else's."""
+
+    @property
+    def control_address(self) -> str:
+        """Of the control server, as all machines know it."""
+        return str(urlsplit(self.control_url).hostname)

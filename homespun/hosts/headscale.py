@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from homespun.hosts.cluster import Member
+from homespun.hosts.cluster import Mesh
 from homespun.hosts.files import Artifact, File, binary, text, unit
 from homespun.hosts.layout import PREFIX, ROOT, RUN
 
@@ -25,16 +25,16 @@ EPHEMERAL: Final = "10m"
 """How long a rented machine may be silent before it is forgotten."""
 
 
-def files(member: Member, port: int, artifacts: Mapping[str, Artifact]) -> list[File]:
+def files(mesh: Mesh, artifacts: Mapping[str, Artifact]) -> list[File]:
     """What makes a machine the control server."""
     return [
         *(binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts=(UNIT,)) for name in BINARIES),
-        text(CONFIG, config(member, port), restarts=(UNIT,)),
-        unit(UNIT, service(member)),
+        text(CONFIG, config(mesh), restarts=(UNIT,)),
+        unit(UNIT, service(mesh)),
     ]
 
 
-def config(member: Member, port: int) -> str:
+def config(mesh: Mesh) -> str:
     """headscale's configuration file: JSON, which is YAML too."""
     derp = {
         "enabled": True,
@@ -44,12 +44,12 @@ def config(member: Member, port: int) -> str:
         "stun_listen_addr": f"0.0.0.0:{STUN_PORT}",
         "private_key_path": f"{FOLDER}/derp.key",
         "automatically_add_embedded_derp_region": True,
-        "ipv4": str(member.lan),
+        "ipv4": mesh.control_address,
     }
     return json.dumps(
         {
-            "server_url": f"https://{member.lan}:{port}",
-            "listen_addr": f"0.0.0.0:{port}",
+            "server_url": mesh.control_url,
+            "listen_addr": f"0.0.0.0:{mesh.headscale_port}",
             "metrics_listen_addr": "",
             "tls_cert_path": CERTIFICATE,
             "tls_key_path": f"{FOLDER}/tls.key",
@@ -73,12 +73,14 @@ def config(member: Member, port: int) -> str:
     ) + "\n"  # fmt: skip
 
 
-def service(member: Member) -> str:
-    """The unit; its certificate is made at the first start, for the address that the others know."""
+def service(mesh: Mesh) -> str:
+    """The unit; its certificate is made before the first start, for the address that the others know."""
+    address = mesh.control_address
     made = (
-        f"[ -e {CERTIFICATE} ] || (umask 077 && mkdir -p {FOLDER} && openssl req -x509 -newkey ec"
-        f" -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=homespun-headscale"
-        f" -addext subjectAltName=IP:{member.lan} -keyout {FOLDER}/tls.key -out {CERTIFICATE})"
+        f'openssl x509 -noout -checkip {address} -in {CERTIFICATE} 2>/dev/null | grep -q "does match" ||'
+        f" (umask 077 && mkdir -p {FOLDER} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        f" -days 3650 -subj /CN=homespun-headscale -addext subjectAltName=IP:{address}"
+        f" -keyout {FOLDER}/tls.key -out {CERTIFICATE})"
     )
     return f"""\
 [Unit]

@@ -73,12 +73,19 @@ def tailscaled_config(member: Member, mesh: Mesh) -> str:
                 "advertiseRoutes": [f"{member.address}/32", str(member.pods)],
                 "disableSNAT": True,
                 "noStatefulFiltering": True,
-                "staticEndpoints": [f"{member.lan}:{PORT}"],
+                "staticEndpoints": [f"{address}:{PORT}" for address in _known_addresses(member, mesh)],
             },
             indent=2,
         )
         + "\n"
     )
+
+
+def _known_addresses(member: Member, mesh: Mesh) -> list[str]:
+    """Where it may be reached directly, beside where tailscaled finds out that it can be."""
+    is_control_server = mesh.headscale_port is not None and member.role == "control-plane"
+    found = [str(member.lan), *([mesh.control_address] if is_control_server else [])]
+    return [*dict.fromkeys(found)]
 
 
 def namespace_script(member: Member, mesh: Mesh) -> str:

@@ -109,9 +109,9 @@ def desired(
         *ways.files(member, others, joined),
         *(mesh.files(member, joined, facts, artifacts) if joined else ()),
     ]
-    port = joined.headscale_port if joined and member.role == "control-plane" else None
-    if port is not None:
-        files += headscale.files(member, port, artifacts)
+    control = joined if joined and joined.headscale_port and member.role == "control-plane" else None
+    if control:
+        files += headscale.files(control, artifacts)
     if facts.loadable_modules:
         files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
     if member.role == "control-plane":
@@ -129,7 +129,7 @@ def desired(
         files=tuple(files),
         units=(
             egress,
-            *((headscale.UNIT,) if port is not None else ()),
+            *((headscale.UNIT,) if control else ()),
             *(mesh.UNITS if joined else ()),
             ways.TIMER,
             containerd,

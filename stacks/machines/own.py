@@ -103,3 +103,4 @@ class OwnMachine(Resource, module="homespun", name="OwnMachine"):
 
     def __init__(self, name: str, connection: Connection) -> None:
         super().__init__(OwnMachineProvider(), name, {"connection": vars(connection)})
+        self.address = connection.address

@@ -16,6 +16,7 @@ from stacks.settings.fields import (
     Address,
     FilePath,
     HostKey,
+    LanAddress,
     Network,
     Number,
     Port,
@@ -65,6 +66,8 @@ class MachineSettings(Section):
 class MeshSettings(Section):
     """What joins the sites."""
 
+    address: Address | None = None
+    """Where machines of other sites reach the first one: its router's, say, if it is not its own on its LAN."""
     headscale_port: Port = 8443
     """Of the control server, a headscale on the first machine: TCP, and TLS."""
 
@@ -103,8 +106,8 @@ class BaseSettings(Section, ABC):
         """What joins the sites; None where all machines are at one."""
         if len({machine.site for machine in self.listed}) == 1:
             return None
-        port = self.mesh.headscale_port
-        url, inside = f"https://{self.members[0].lan}:{port}", self.cluster.mesh_range[1]
+        port, reached = self.mesh.headscale_port, self.mesh.address or self.members[0].lan
+        url, inside = f"https://{reached}:{port}", self.cluster.mesh_range[1]
         return Mesh(url, authority=True, inside=inside, headscale_port=port)
 
     @property
@@ -263,7 +266,9 @@ class HomeMachineSettings(MachineSettings):
     name: Annotated[str, word(40)]
     """Of the node."""
     address: Address
-    """On its LAN, and for SSH."""
+    """For SSH; on its LAN, unless `lan` is another."""
+    lan: LanAddress | None = None
+    """Its address on its LAN, where SSH takes another way."""
     port: Port = 22
     user: User = "root"
     """Root, or who may `sudo` without a password."""
@@ -293,23 +298,33 @@ class HomeBase(BaseSettings):
 
     def lan(self, machine: MachineSettings) -> IPv4Address:
         """As declared."""
-        return next(one.address for one in self.machines if one.name == machine.name)
+        return next(one.lan or one.address for one in self.machines if one.name == machine.name)
+
+    def over_the_mesh(self, name: str) -> dict[str, IPv4Network]:
+        """The LAN addresses at which that machine reaches others over the mesh, by the settings."""
+        site = next(one.site for one in self.machines if one.name == name)
+        return {
+            f"{PREFIX}machines: {one.name}": IPv4Network(one.lan)
+            for one in self.members
+            if one.lan == one.address and one.site != site
+        }
 
     def networks(self) -> dict[str, IPv4Network]:
         """The machines' own addresses: how large their LANs are, they say themselves."""
-        return {f"homespun:machines: {one.name}": IPv4Network(one.address) for one in self.machines}
+        return {f"{PREFIX}machines: {one.name}": IPv4Network(self.lan(one)) for one in self.machines}
 
     def contradictions(self) -> list[str]:
         """Of the machines' addresses too."""
-        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._sites()]
+        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._public()]
 
     def _overlaps(self) -> list[str]:
         return super()._overlaps() if not doubles("machines", "address", self.machines) else []
 
-    def _sites(self) -> list[str]:
+    def _public(self) -> list[str]:
+        """The API server and the kubelets of its site have no other addresses than those of their LAN."""
         return [
-            f"{PREFIX}machines: {one.name}: site: expected {self.machines[0].site} (several sites work in a lab, not"
-            f" yet at home), got {one.site}"
+            f"{PREFIX}machines: {one.name}: address: expected a private IPv4 address, of the machine's LAN, or that one"
+            f" as `lan`, got {one.address}"
             for one in self.machines
-            if one.site != self.machines[0].site
+            if one.site == self.machines[0].site and not self.lan(one).is_private
         ]

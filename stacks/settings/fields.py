@@ -68,7 +68,14 @@ def _address(value: Any) -> IPv4Address:
         address = IPv4Address(str(value))
     except ValueError:
         raise ValueError("an IPv4 address such as 192.168.1.20") from None
-    if not address.is_private or address.is_loopback:
+    if address.is_loopback or address.is_multicast or address.is_unspecified:
+        raise ValueError("an IPv4 address at which a machine is reached")
+    return address
+
+
+def _lan_address(value: Any) -> IPv4Address:
+    address = _address(value)
+    if not address.is_private:
         raise ValueError("a private IPv4 address, of the machine's LAN")
     return address
 
@@ -101,6 +108,7 @@ def whole(allowed: range, expected: str) -> BeforeValidator:
 
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
+LanAddress = Annotated[IPv4Address, BeforeValidator(_lan_address)]
 Namespace = Annotated[str, BeforeValidator(_namespace)]
 HostName = Annotated[
     str, matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a name or an IPv4 address, without scheme and port")

@@ -1,6 +1,7 @@
 """Used machines become a cluster and are left as they were: one has containerd and a container, one a tailnet client.
 
-They are lab machines that stand for boxes at home: nothing of Homespun is on them, and one lets in a user who may sudo.
+They are lab machines that stand for boxes at home and elsewhere, behind a NAT each: nothing of Homespun is on them, and
+one lets in a user who may sudo.
 """
 
 import json
@@ -16,7 +17,7 @@ import yaml
 
 from cli.project import Project
 from homespun import places
-from homespun.hosts import layout
+from homespun.hosts import headscale, layout, mesh
 from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.cluster import images
@@ -32,7 +33,10 @@ from tools.table import named
 
 NAME = "used"
 BASE = f"{NAME}{settings.BASE}"
-LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"))
+LET_IN = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
+"""What docs/home.md has a router at the first machine's site forward."""
+LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"), published=LET_IN)
+ELSEWHERE = Network(NAME, "hs-used-away", IPv4Network("10.34.1.0/24"), "away")
 ALSO = ("containerd", "sudo")
 RANGES = {"podRange": "10.30.0.0/16", "serviceRange": "10.31.0.0/16", "meshRange": "10.32.0.0/24"}
 OURS = (layout.PREFIX, layout.ROOT, layout.RUN, layout.VOLUMES, layout.AUDIT_LOG_FOLDER, "/etc/kubernetes",
@@ -59,10 +63,10 @@ EMPTY_TABLE = re.compile(r"\n\s*table ip6? (filter|nat|mangle) \{\n\s*\}")
 """What iptables makes when it is merely asked; none of it does anything."""
 
 
-def box(name: str, number: int) -> nspawn.Machine:
+def box(name: str, lan: Network) -> nspawn.Machine:
     """A machine as it stands in a corner, with Debian's containerd on it."""
     tree = rootfs.obtain(quiet, ALSO)
-    machine = nspawn.Machine(LAN, places.state() / "labs" / NAME, name, IPv4Address(LAN.range[10 + number]), tree)
+    machine = nspawn.Machine(lan, places.state() / "labs" / NAME, name, IPv4Address(lan.range[10]), tree)
     nspawn.create(machine)
     nspawn.start(machine)
     machine.connection.run("mkdir -p /usr/lib/modules")  # which every machine with a kernel of its own has
@@ -74,7 +78,7 @@ def boxes() -> Iterator[dict[str, nspawn.Machine]]:
     made = {}
     settled = [settings.FOLDER / f"Pulumi.{stack}.yaml" for stack in (NAME, BASE)]
     try:
-        made = {name: box(name, number) for number, name in enumerate(("desk", "attic"))}
+        made = {name: box(name, lan) for name, lan in (("desk", LAN), ("attic", ELSEWHERE))}
         yield made
     finally:
         if Project.known(BASE):  # a test has failed: the machines go with all that is on them
@@ -106,7 +110,7 @@ def desk(boxes: dict[str, nspawn.Machine]) -> Connection:
 def attic(boxes: dict[str, nspawn.Machine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """It is in a tailnet of its owner's."""
     reached = boxes["attic"].connection
-    control = Headscale(tmp_path_factory.mktemp("hs"), str(LAN.gateway), 9443)
+    control = Headscale(tmp_path_factory.mktemp("hs"), str(ELSEWHERE.gateway), 9443)
     control.start()
     try:
         control.run("users", "create", "me")
@@ -139,7 +143,7 @@ def before(desk: Connection, attic: Connection) -> dict[str, dict[str, set[str]]
 def kubeconfig(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set[str]]]) -> Iterator[Path]:
     """Of the cluster that `up` makes of them, by the settings that `make home` has written."""
     key = boxes["desk"].connection.identity
-    said = labs.home(f"{NAME}\nme@{boxes['desk'].address} {boxes['attic'].address}\n{key}\nml\nyes\n")
+    said = labs.home(f"{NAME}\nme@{boxes['desk'].address} {boxes['attic'].address}/away\n\n{key}\nml\nyes\n")
     assert "desk: debian 12" in said
     assert "left alone: containerd" in said
     assert "in the way" not in said
@@ -162,6 +166,17 @@ def test_used_machines_become_nodes(kubeconfig: Path) -> None:
         for one in listed
     }
     assert ready == {"desk": ["True"], "attic": ["True"]}
+
+
+def test_one_that_is_elsewhere_is_reached_over_the_mesh_alone(
+    kubeconfig: Path, boxes: dict[str, nspawn.Machine], desk: Connection
+) -> None:
+    address = "jsonpath={.status.addresses[?(@.type=='InternalIP')].address}"
+    assert labs.kubectl(kubeconfig, "get", "node", "attic", "-o", address) == "10.32.0.11"
+    healthz = partial(labs.kubectl, kubeconfig, "get", "--raw", "/api/v1/nodes/attic/proxy/healthz", check=False)
+    until("its kubelet's answer to the API server", lambda: healthz() == "ok", 60)
+    directly = f"import socket; socket.create_connection(('{boxes['attic'].address}', 22), timeout=3)"
+    assert "timed out" in desk.run(f'python3 -c "{directly}" 2>&1 | tail -1')
 
 
 @pytest.mark.usefixtures("kubeconfig")

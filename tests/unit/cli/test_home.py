@@ -5,22 +5,25 @@ from ipaddress import IPv4Address
 import pytest
 
 from cli.errors import CommandFailed
-from cli.home import checked_name, parsed, unique
+from cli.home import Named, checked_name, parsed, unique
 
 
 @pytest.mark.parametrize(
     ("said", "understood"),
     [
-        ("me@192.168.1.20", ("me", IPv4Address("192.168.1.20"), 22)),
-        ("192.168.1.20", ("root", IPv4Address("192.168.1.20"), 22)),
-        ("root@10.0.0.7:2222", ("root", IPv4Address("10.0.0.7"), 2222)),
+        ("me@192.168.1.20", Named("me", IPv4Address("192.168.1.20"))),
+        ("192.168.1.20", Named("root", IPv4Address("192.168.1.20"))),
+        ("root@10.0.0.7:2222", Named("root", IPv4Address("10.0.0.7"), 2222)),
+        ("root@203.0.113.7/office", Named("root", IPv4Address("203.0.113.7"), site="office")),
     ],
 )
-def test_a_machine_is_a_user_at_an_address(said: str, understood: tuple[str, IPv4Address, int]) -> None:
+def test_a_machine_is_a_user_at_an_address(said: str, understood: Named) -> None:
     assert parsed(said) == understood
 
 
-@pytest.mark.parametrize("said", ["desk", "me@desk.local", "me@192.168.1", "me@1.2.3.4:ssh", "Me@1.2.3.4", "a b"])
+@pytest.mark.parametrize(
+    "said", ["desk", "me@desk.local", "me@192.168.1", "me@1.2.3.4:ssh", "Me@1.2.3.4", "a b", "me@1.2.3.4/"]
+)
 def test_anything_else_is_refused(said: str) -> None:
     with pytest.raises(CommandFailed, match="expected user@address"):
         parsed(said)

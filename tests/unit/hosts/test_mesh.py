@@ -19,6 +19,16 @@ def test_tailscaled_says_where_it_is_on_the_lan_which_it_cannot_see() -> None:
     assert json.loads(mesh.tailscaled_config(AWAY, MESH))["staticEndpoints"] == ["10.9.0.12:41642"]
 
 
+def test_the_control_servers_machine_is_reached_from_elsewhere_at_the_address_that_all_know() -> None:
+    published = replace(MESH, control_url="https://203.0.113.7:8443")
+    known = json.loads(mesh.tailscaled_config(member(0, "control-plane"), published))["staticEndpoints"]
+    assert known == ["10.41.0.10:41642", "203.0.113.7:41642"]
+    config = json.loads(headscale.config(published))
+    assert config["server_url"] == "https://203.0.113.7:8443"
+    assert config["derp"]["server"]["ipv4"] == "203.0.113.7"
+    assert "subjectAltName=IP:203.0.113.7 " in headscale.service(published)
+
+
 def test_the_key_is_read_from_a_file_and_stands_in_no_configuration() -> None:
     assert json.loads(mesh.tailscaled_config(AWAY, MESH))["authKey"] == f"file:{mesh.KEY}"
     assert mesh.KEY.startswith(mesh.STATE)
@@ -38,7 +48,7 @@ def test_tailscaled_lives_in_the_namespace_and_trusts_the_authority_that_it_was_
 
 
 def test_the_control_server_is_found_at_the_first_machine_and_asks_nobody_outside() -> None:
-    config = json.loads(headscale.config(member(0), 8443))
+    config = json.loads(headscale.config(MESH))
     assert config["server_url"] == "https://10.41.0.10:8443"
     assert (config["derp"]["urls"], config["disable_check_updates"]) == ([], True)
     assert config["policy"] == {"mode": "database"}

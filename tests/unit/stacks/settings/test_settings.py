@@ -127,3 +127,25 @@ def test_a_machine_that_settings_no_longer_name_can_be_spoken_to_still(
     own.pin(both)
     own.pin(one)
     assert Path(own.connections(both)["attic"].known_hosts).exists()
+
+
+def test_machines_at_another_site_are_joined_by_a_mesh_and_may_have_public_addresses() -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPZ1qQ3Uq0O0dCw3mVYpM1r8mUuTn1l8o3c8tq0b0000"
+    config = {
+        "homespun:environment": "home",
+        "homespun:mesh": {"address": "203.0.113.7"},
+        "homespun:machines": [
+            {"name": "desk", "number": 0, "address": "100.64.0.3", "lan": "192.168.1.20", "hostKey": key},
+            {"name": "vps", "number": 1, "site": "away", "address": "8.8.8.8", "hostKey": key},
+        ],
+    }
+    found = settings.parse_base(config, "here")
+    assert isinstance(found, HomeBase)
+    assert found.joined
+    assert found.joined.control_url == "https://203.0.113.7:8443"
+    desk, vps = found.members
+    assert (str(desk.lan), str(desk.address)) == ("192.168.1.20", "192.168.1.20")
+    assert (str(vps.lan), str(vps.address)) == ("8.8.8.8", "10.48.0.11")
+    assert list(found.over_the_mesh("vps").values()) == [IPv4Network("192.168.1.20")]
+    assert found.over_the_mesh("desk") == {}
+    assert str(own.connections(found)["desk"].address) == "100.64.0.3"
