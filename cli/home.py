@@ -21,7 +21,7 @@ from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import own
 from stacks.settings import BASE, FOLDER, HOME, HomeBase
-from stacks.settings.base_stack import NAME_LETTERS
+from stacks.settings.base_stack import NAME_LETTERS, SITE_LETTERS
 from stacks.settings.fields import check_word
 
 DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
@@ -31,22 +31,35 @@ MACHINES: Final = "Machines, as user@address, the control plane's first (user@ad
 
 
 @dataclass(frozen=True)
-class Found:
-    """A machine that was named."""
+class Target:
+    """A machine, as it was asked for."""
 
     user: str
     address: IPv4Address
-    port: int
+    port: int = 22
+    site: str = HOME
+
+
+@dataclass(frozen=True)
+class Found:
+    """A machine that answers."""
+
+    target: Target
     host_key: str
-    site: str
     name: str = ""
+
+    @property
+    def known_host(self) -> str:
+        """Its line of known_hosts."""
+        return own.known_host(str(self.target.address), self.target.port, self.host_key)
 
     def settings(self, number: int, identity: str) -> dict[str, Any]:
         """As it stands in the file."""
-        port = {} if self.port == 22 else {"port": self.port}
-        site = {} if self.site == HOME else {"site": self.site}
+        target = self.target
+        port = {} if target.port == 22 else {"port": target.port}
+        site = {} if target.site == HOME else {"site": target.site}
         return {
-            "name": self.name, "number": number, **site, "address": str(self.address), **port, "user": self.user,
+            "name": self.name, "number": number, **site, "address": str(target.address), **port, "user": target.user,
             "identity": identity, "hostKey": self.host_key,
         }  # fmt: skip
 
@@ -61,7 +74,7 @@ def home() -> None:
     listed = [parsed(one) for one in _asked(MACHINES, "").split()]
     if not listed:
         raise CommandFailed("machines: expected at least one, such as me@192.168.1.20, got none")
-    reached = _reached(listed)
+    reached = control_address(listed)
     identity = str(Path(_asked("The private key that opens them", DEFAULT_KEY)).expanduser().absolute())
     platform = {
         "homespun:environment": "home",
@@ -70,7 +83,7 @@ def home() -> None:
     settings.parse_platform(platform, platform_path.name)
     machines = [_scanned(one) for one in listed]
     for one in machines:
-        print(f"  {one.address}  {_fingerprint(one)}")
+        print(f"  {one.target.address}  {_fingerprint(one)}")
     print("  a machine shows its own by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
     if _asked("Are these your machines' fingerprints?", "no") not in ("y", "yes"):
         raise CommandFailed("expected yes; nothing was written")
@@ -100,17 +113,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Named:
-    """A machine, as it was named."""
-
-    user: str
-    address: IPv4Address
-    port: int = 22
-    site: str = HOME
-
-
-def parsed(words: str) -> Named:
+def parsed(words: str) -> Target:
     """`[user@]address[:port][/site]`. Raises CommandFailed."""
     match = re.fullmatch(r"(?:([a-z_][a-z0-9_-]*)@)?([0-9.]+)(?::([0-9]{1,5}))?(?:/([a-z][a-z0-9-]*))?", words)
     address = _address(match[2]) if match else None
@@ -119,15 +122,21 @@ def parsed(words: str) -> Named:
             "machines: expected user@address such as me@192.168.1.20 (an IPv4 address of its LAN), and for one"
             f" elsewhere its site, such as root@203.0.113.7/office, got {words}"
         )
-    return Named(match[1] or "root", address, int(match[3] or 22), match[4] or HOME)
+    try:
+        check_word(match[4] or HOME, SITE_LETTERS)
+    except ValueError as error:
+        raise CommandFailed(f"machines: {words}: site: expected {error}, got {match[4]}") from None
+    return Target(match[1] or "root", address, int(match[3] or 22), match[4] or HOME)
 
 
-def _reached(machines: list[Named]) -> str:
+def control_address(targets: list[Target]) -> str:
     """Where those at other sites reach the first machine; '' where there are none, or its own address is that."""
-    first = machines[0]
-    if all(one.site == first.site for one in machines):
+    first = targets[0]
+    if all(one.site == first.site for one in targets):
         return ""
     said = _asked("The address at which machines at other sites reach the first one", str(first.address))
+    if not _address(said):
+        raise CommandFailed(f"address: expected an IPv4 address such as 203.0.113.7, got {said}")
     return said if said != str(first.address) else ""
 
 
@@ -157,15 +166,16 @@ def _asked(question: str, default: str) -> str:
     return line.strip() or default
 
 
-def _scanned(one: Named) -> Found:
-    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(one.port), str(one.address)]
+def _scanned(target: Target) -> Found:
+    where = [*("-p", str(target.port)), str(target.address)]
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, *where]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     keys = [line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")]
     if not keys:
         raise CommandFailed(
-            f"{one.address}: expected SSH on port {one.port}, with a host key of type {KEY_TYPE}, found none"
+            f"{target.address}: expected SSH on port {target.port}, with a host key of type {KEY_TYPE}, found none"
         )
-    return Found(one.user, one.address, one.port, keys[0], one.site)
+    return Found(target, keys[0])
 
 
 def _fingerprint(machine: Found) -> str:
@@ -176,12 +186,12 @@ def _fingerprint(machine: Found) -> str:
 def _named(machines: list[Found], identity: Path) -> list[Found]:
     """With the names that the machines have. Raises CommandFailed where one does not let us in."""
     with tempfile.NamedTemporaryFile("w", suffix=".known_hosts") as pinned:
-        pinned.writelines(own.known_host(str(one.address), one.port, one.host_key) for one in machines)
+        pinned.writelines(one.known_host for one in machines)
         pinned.flush()
         try:
             said = [
                 Connection(str(one.address), one.user, str(identity), pinned.name, one.port).run("hostname -s").strip()
-                for one in machines
+                for one in (machine.target for machine in machines)
             ]
         except HostError as error:
             raise CommandFailed(

@@ -90,7 +90,8 @@ def machine_obstacles(name: str, machine: Facts, found: HomeBase) -> list[str]:
     wrong = [
         *facts.obstacles(machine),
         *facts.of_another(machine, found.name),
-        *facts.overlaps(machine, {**found.cluster.ranges, **found.over_the_mesh(name)}),
+        *facts.overlaps(machine, found.over_the_mesh(name)),
+        *([] if machine.ours else facts.overlaps(machine, found.cluster.ranges)),  # ours have ways into them
     ]
     if machine.architecture != architecture():
         wrong.append(f"architecture: expected this box's ({architecture()}), found {machine.architecture}")

@@ -38,7 +38,7 @@ class Member:
     site: str
     """Machines of one site share a LAN; between sites there is the mesh alone."""
     lan: IPv4Address
-    """On its site's LAN."""
+    """On its site's LAN; of one that is alone at its site, whatever it is known by."""
     address: IPv4Address
     """The node's: on the control plane's site the one on the LAN, elsewhere one of the mesh's own, which no LAN has."""
     pods: IPv4Network

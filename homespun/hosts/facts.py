@@ -184,11 +184,11 @@ def of_another(facts: Facts, cluster: str) -> list[str]:
 
 
 def overlaps(facts: Facts, ranges: Mapping[str, IPv4Network]) -> list[str]:
-    """Which of a cluster's ranges the machine has another way to, by their settings. Ours have ways of their own."""
+    """Which of a cluster's ranges the machine has another way to, by their settings."""
     return [
         f"{setting} ({wanted}): expected no route of the machine's into it, found one to {network}; one of the two has"
         " to have other addresses"
         for setting, wanted in ranges.items()
         for network in facts.networks
-        if network.overlaps(wanted) and network.prefixlen > HALF and not facts.ours
+        if network.overlaps(wanted) and network.prefixlen > HALF
     ]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from homespun.hosts.cluster import Mesh
+from homespun.hosts.cluster import Member, Mesh
 from homespun.hosts.files import Artifact, File, binary, text, unit
 from homespun.hosts.layout import PREFIX, ROOT, RUN
 
@@ -25,12 +25,12 @@ EPHEMERAL: Final = "10m"
 """How long a rented machine may be silent before it is forgotten."""
 
 
-def files(mesh: Mesh, artifacts: Mapping[str, Artifact]) -> list[File]:
+def files(member: Member, mesh: Mesh, artifacts: Mapping[str, Artifact]) -> list[File]:
     """What makes a machine the control server."""
     return [
         *(binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts=(UNIT,)) for name in BINARIES),
         text(CONFIG, config(mesh), restarts=(UNIT,)),
-        unit(UNIT, service(mesh)),
+        unit(UNIT, service(member, mesh)),
     ]
 
 
@@ -73,13 +73,16 @@ def config(mesh: Mesh) -> str:
     ) + "\n"  # fmt: skip
 
 
-def service(mesh: Mesh) -> str:
-    """The unit; its certificate is made before the first start, for the address that the others know."""
-    address = mesh.control_address
+def service(member: Member, mesh: Mesh) -> str:
+    """The unit; its certificate is made before a start that has none for the addresses at which it is asked."""
+    addresses = dict.fromkeys([mesh.control_address, str(member.lan)])
+    holds = " && ".join(
+        f'openssl x509 -noout -checkip {one} -in {CERTIFICATE} 2>/dev/null | grep -q "does match"' for one in addresses
+    )
     made = (
-        f'openssl x509 -noout -checkip {address} -in {CERTIFICATE} 2>/dev/null | grep -q "does match" ||'
-        f" (umask 077 && mkdir -p {FOLDER} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-        f" -days 3650 -subj /CN=homespun-headscale -addext subjectAltName=IP:{address}"
+        f"{{ {holds}; }} || (umask 077 && mkdir -p {FOLDER} && openssl req -x509 -newkey ec"
+        f" -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=homespun-headscale"
+        f" -addext subjectAltName={','.join(f'IP:{one}' for one in addresses)}"
         f" -keyout {FOLDER}/tls.key -out {CERTIFICATE})"
     )
     return f"""\

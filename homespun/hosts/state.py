@@ -111,7 +111,7 @@ def desired(
     ]
     control = joined if joined and joined.headscale_port and member.role == "control-plane" else None
     if control:
-        files += headscale.files(control, artifacts)
+        files += headscale.files(member, control, artifacts)
     if facts.loadable_modules:
         files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
     if member.role == "control-plane":

@@ -1,5 +1,10 @@
-"""How a control server is spoken to: over SSH to the machine that holds it comes what its API asks for."""
+"""How a control server is spoken to: over SSH to the machine that holds it comes what its API asks for.
 
+It is asked on its machine's LAN, at the port that it has now: the address at which other sites reach it may be another
+by the time that a machine has to leave.
+"""
+
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +23,15 @@ def authority(connection: Connection) -> str:
 
 
 @contextmanager
-def tailnet(url: str, connection: Connection) -> Iterator[Tailnet]:
+def tailnet(connection: Connection) -> Iterator[Tailnet]:
     """The API of the headscale on a machine. Its key is made for this once, and taken back: it is in no state."""
+    port = json.loads(connection.run(f"cat {headscale.CONFIG}"))["listen_addr"].rpartition(":")[2]
     with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
         file.write(authority(connection))
         file.flush()
         secret = connection.run(f"{headscale.CLI} apikeys create --expiration {KEY_LIFE}").split()[-1]
         try:
-            yield by_api_key(url, secret, file.name)
+            yield by_api_key(f"https://{connection.address}:{port}", secret, file.name)
         finally:
             connection.run(f"{headscale.CLI} apikeys expire --prefix={prefix(secret)}")
 

@@ -36,12 +36,12 @@ class DeviceProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Join; a machine that is in already, since an earlier try was cut off, stays in."""
         reached, server = hosts.connection(props["connection"]), hosts.connection(props["server"])
-        with progress.stage("mesh", f"join {props['name']}"), control.tailnet(props["url"], server) as tailnet:
+        with progress.stage("mesh", f"join {props['name']}"), control.tailnet(server) as tailnet:
+            reached.write(mesh.AUTHORITY, props["authority"])
             found = _self(reached)
             if found and any(device.id == found["id"] for device in tailnet.devices()):
                 reached.write(mesh.KEY, "")
             else:
-                reached.write(mesh.AUTHORITY, props["authority"])
                 key = tailnet.create_key((TAG,), ephemeral=False, expiry_seconds=KEY_SECONDS)
                 try:
                     found = _join(reached, key.secret)
@@ -52,7 +52,7 @@ class DeviceProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: gone if the tailnet does not know it. A server that is off tells nothing."""
         try:
-            with control.tailnet(props["url"], hosts.connection(props["server"])) as tailnet:
+            with control.tailnet(hosts.connection(props["server"])) as tailnet:
                 there = any(device.id == id_ for device in tailnet.devices())
         except (HostError, ServiceError):
             there = True
@@ -70,7 +70,7 @@ class DeviceProvider(ResourceProvider):
             )
         except HostError as error:
             pulumi.log.warn(f"{error}; it is taken out of the tailnet all the same")
-        with control.tailnet(props["url"], hosts.connection(props["server"])) as tailnet:
+        with control.tailnet(hosts.connection(props["server"])) as tailnet:
             tailnet.delete_device(id_)
 
 

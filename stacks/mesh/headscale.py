@@ -35,7 +35,7 @@ class HeadscaleProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: the policy in force. One that is off tells nothing."""
         try:
-            with control.tailnet(props["url"], hosts.connection(props["connection"])) as tailnet:
+            with control.tailnet(hosts.connection(props["connection"])) as tailnet:
                 return ReadResult(id_, {**props, "policy": tailnet.policy().text})
         except (HostError, ServiceError):
             return ReadResult(id_, props)
@@ -49,7 +49,7 @@ class HeadscaleProvider(ResourceProvider):
 
     def _put(self, props: dict[str, Any]) -> dict[str, Any]:
         reached = hosts.connection(props["connection"])
-        with progress.stage("mesh", "policy"), control.tailnet(props["url"], reached) as tailnet:
+        with progress.stage("mesh", "policy"), control.tailnet(reached) as tailnet:
             before = tailnet.policy()
             if not (before.untouched or policy.ours(before.text)):
                 raise MeshError(

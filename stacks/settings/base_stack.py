@@ -1,6 +1,7 @@
 """Settings of a base stack: machines, hosts, mesh, cluster."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
@@ -16,7 +17,6 @@ from stacks.settings.fields import (
     Address,
     FilePath,
     HostKey,
-    LanAddress,
     Network,
     Number,
     Port,
@@ -30,6 +30,8 @@ HOME: Final = "home"
 """The site that there is first."""
 NAME_LETTERS: Final = 20
 """Of a cluster of one's own machines, at most."""
+SITE_LETTERS: Final = 8
+"""Of a site's name, at most."""
 FIRST_ADDRESS: Final = 10
 """The first machine's place in a site's network; below it is room for the box and what it may bring."""
 POD_PREFIX: Final = 24
@@ -60,14 +62,12 @@ class MachineSettings(Section):
     name: Annotated[str, word(8)]
     number: Number
     """Its place in the ranges: of the lab's addresses, of the pods', of the mesh's."""
-    site: Annotated[str, word(8)] = HOME
+    site: Annotated[str, word(SITE_LETTERS)] = HOME
 
 
 class MeshSettings(Section):
     """What joins the sites."""
 
-    address: Address | None = None
-    """Where machines of other sites reach the first one: its router's, say, if it is not its own on its LAN."""
     headscale_port: Port = 8443
     """Of the control server, a headscale on the first machine: TCP, and TLS."""
 
@@ -106,9 +106,14 @@ class BaseSettings(Section, ABC):
         """What joins the sites; None where all machines are at one."""
         if len({machine.site for machine in self.listed}) == 1:
             return None
-        port, reached = self.mesh.headscale_port, self.mesh.address or self.members[0].lan
-        url, inside = f"https://{reached}:{port}", self.cluster.mesh_range[1]
+        port = self.mesh.headscale_port
+        url, inside = f"https://{self.control_address}:{port}", self.cluster.mesh_range[1]
         return Mesh(url, authority=True, inside=inside, headscale_port=port)
+
+    @property
+    def control_address(self) -> IPv4Address:
+        """Where all machines reach the first one, which is the mesh's control server."""
+        return self.members[0].lan
 
     @property
     def carried(self) -> tuple[IPv4Network, ...]:
@@ -176,7 +181,7 @@ class SiteSettings(Section):
     """A further LAN of a lab: its machines are behind a NAT of their own, and nobody is let in."""
 
     # A site's network is called by the lab's name and its own.
-    name: Annotated[str, word(8)]
+    name: Annotated[str, word(SITE_LETTERS)]
     bridge: Annotated[str, word(15)]
     range: Annotated[Network, size(28)]
 
@@ -266,9 +271,7 @@ class HomeMachineSettings(MachineSettings):
     name: Annotated[str, word(40)]
     """Of the node."""
     address: Address
-    """For SSH; on its LAN, unless `lan` is another."""
-    lan: LanAddress | None = None
-    """Its address on its LAN, where SSH takes another way."""
+    """For SSH, and on its LAN; one that is alone at its site may be known by another."""
     port: Port = 22
     user: User = "root"
     """Root, or who may `sudo` without a password."""
@@ -278,12 +281,20 @@ class HomeMachineSettings(MachineSettings):
     """Of the machine (`ssh-keyscan`): another one is not spoken to."""
 
 
+class HomeMeshSettings(MeshSettings):
+    """What joins sites that are behind routers of their own."""
+
+    address: Address | None = None
+    """Where machines of other sites reach the first one: at its router's, if not at its own."""
+
+
 class HomeBase(BaseSettings):
     """Machines of one's own."""
 
     environment: Literal["home"]
     name: Annotated[str, word(NAME_LETTERS)] = "home"
     """Of the cluster."""
+    mesh: HomeMeshSettings = Field(default_factory=HomeMeshSettings)
     machines: Annotated[tuple[HomeMachineSettings, ...], LISTED, Field(min_length=1)]
 
     @property
@@ -298,33 +309,45 @@ class HomeBase(BaseSettings):
 
     def lan(self, machine: MachineSettings) -> IPv4Address:
         """As declared."""
-        return next(one.lan or one.address for one in self.machines if one.name == machine.name)
+        return next(one.address for one in self.machines if one.name == machine.name)
+
+    @property
+    def control_address(self) -> IPv4Address:
+        """As declared, or the first machine's own."""
+        return self.mesh.address or super().control_address
 
     def over_the_mesh(self, name: str) -> dict[str, IPv4Network]:
         """The LAN addresses at which that machine reaches others over the mesh, by the settings."""
-        site = next(one.site for one in self.machines if one.name == name)
+        site, first = next(one.site for one in self.machines if one.name == name), self.machines[0].site
         return {
-            f"{PREFIX}machines: {one.name}": IPv4Network(one.lan)
-            for one in self.members
-            if one.lan == one.address and one.site != site
+            f"{PREFIX}machines: {one.name}": IPv4Network(one.lan) for one in self.members if one.site == first != site
         }
 
     def networks(self) -> dict[str, IPv4Network]:
         """The machines' own addresses: how large their LANs are, they say themselves."""
-        return {f"{PREFIX}machines: {one.name}": IPv4Network(self.lan(one)) for one in self.machines}
+        own = {f"{PREFIX}machines: {one.name}": IPv4Network(one.address) for one in self.machines}
+        elsewhere = self.control_address not in [one.address for one in self.machines]
+        return {**own, **({f"{PREFIX}mesh.address": IPv4Network(self.control_address)} if elsewhere else {})}
 
     def contradictions(self) -> list[str]:
         """Of the machines' addresses too."""
-        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._public()]
+        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._sites()]
 
     def _overlaps(self) -> list[str]:
         return super()._overlaps() if not doubles("machines", "address", self.machines) else []
 
-    def _public(self) -> list[str]:
-        """The API server and the kubelets of its site have no other addresses than those of their LAN."""
-        return [
-            f"{PREFIX}machines: {one.name}: address: expected a private IPv4 address, of the machine's LAN, or that one"
-            f" as `lan`, got {one.address}"
+    def _sites(self) -> list[str]:
+        """Machines of one site reach each other on its LAN; at the first one the API server has no other address."""
+        sites = Counter(one.site for one in self.machines)
+        first = self.machines[0].site
+        wrong = [
+            f"{PREFIX}machines: {one.name}: address: expected a private IPv4 address, of the LAN of its site"
+            f" ({one.site}), got {one.address}"
             for one in self.machines
-            if one.site == self.machines[0].site and not self.lan(one).is_private
+            if (one.site == first or sites[one.site] > 1) and not one.address.is_private
         ]
+        if self.mesh.address and len(sites) == 1:
+            wrong.append(
+                f"{PREFIX}mesh.address: expected none where all machines are at one site, got {self.mesh.address}"
+            )
+        return wrong

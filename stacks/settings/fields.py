@@ -73,13 +73,6 @@ def _address(value: Any) -> IPv4Address:
     return address
 
 
-def _lan_address(value: Any) -> IPv4Address:
-    address = _address(value)
-    if not address.is_private:
-        raise ValueError("a private IPv4 address, of the machine's LAN")
-    return address
-
-
 def _path(value: Any) -> Path:
     return Path(str(value)).expanduser().absolute()
 
@@ -108,7 +101,6 @@ def whole(allowed: range, expected: str) -> BeforeValidator:
 
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
-LanAddress = Annotated[IPv4Address, BeforeValidator(_lan_address)]
 Namespace = Annotated[str, BeforeValidator(_namespace)]
 HostName = Annotated[
     str, matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a name or an IPv4 address, without scheme and port")

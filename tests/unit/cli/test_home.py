@@ -1,24 +1,31 @@
 """What is said of machines is understood, and each gets a name of its own."""
 
+import io
+import sys
 from ipaddress import IPv4Address
 
 import pytest
 
 from cli.errors import CommandFailed
-from cli.home import Named, checked_name, parsed, unique
+from cli.home import Target, checked_name, control_address, parsed, unique
 
 
 @pytest.mark.parametrize(
     ("said", "understood"),
     [
-        ("me@192.168.1.20", Named("me", IPv4Address("192.168.1.20"))),
-        ("192.168.1.20", Named("root", IPv4Address("192.168.1.20"))),
-        ("root@10.0.0.7:2222", Named("root", IPv4Address("10.0.0.7"), 2222)),
-        ("root@203.0.113.7/office", Named("root", IPv4Address("203.0.113.7"), site="office")),
+        ("me@192.168.1.20", Target("me", IPv4Address("192.168.1.20"))),
+        ("192.168.1.20", Target("root", IPv4Address("192.168.1.20"))),
+        ("root@10.0.0.7:2222", Target("root", IPv4Address("10.0.0.7"), 2222)),
+        ("root@203.0.113.7/office", Target("root", IPv4Address("203.0.113.7"), site="office")),
     ],
 )
-def test_a_machine_is_a_user_at_an_address(said: str, understood: Named) -> None:
+def test_a_machine_is_a_user_at_an_address(said: str, understood: Target) -> None:
     assert parsed(said) == understood
+
+
+def test_a_site_that_no_settings_can_have_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(CommandFailed, match="site: expected a lower-case word"):
+        parsed("root@203.0.113.7/the-office")
 
 
 @pytest.mark.parametrize(
@@ -37,3 +44,21 @@ def test_machines_of_the_same_name_get_different_ones() -> None:
 def test_a_name_that_no_stack_can_have_is_refused(name: str) -> None:
     with pytest.raises(CommandFailed, match="name: expected a lower-case word"):
         checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("\n", ""), ("203.0.113.7\n", "203.0.113.7")], ids=["its own", "its router's"]
+)
+def test_the_control_servers_address_is_asked_for_where_there_are_several_sites(
+    answer: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    home, office = Target("me", IPv4Address("192.168.1.20")), Target("me", IPv4Address("8.8.8.8"), site="office")
+    assert control_address([home, office]) == said
+    assert control_address([home]) == ""  # nothing is asked: there is nothing more to read
+
+
+def test_a_control_servers_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("router.example\n"))
+    with pytest.raises(CommandFailed, match=r"expected an IPv4 address such as 203\.0\.113\.7, got router\.example"):
+        control_address([Target("me", IPv4Address("192.168.1.20")), Target("me", IPv4Address("8.8.8.8"), site="a")])

@@ -1,10 +1,17 @@
-"""What folders want of one disk is added up."""
+"""What folders want of one disk is added up; a machine elsewhere has no other way to where the mesh leads."""
 
+from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
-from cli.obstacles import short_of_room
+from cli.obstacles import machine_obstacles, short_of_room
+from homespun.hosts import facts
+from stacks import settings
+from stacks.settings import HomeBase
+from tests.unit.hosts.machines import DEBIAN_V2
+from tools.obtain import architecture
 
 STATE, CACHE = Path("/state"), Path("/cache")
 GB = 1 << 30
@@ -24,3 +31,21 @@ def test_a_disk_has_to_hold_all_that_goes_onto_it(devices: dict[Path, int], free
     wanted = {STATE: 10 * GB, CACHE: 20 * GB}
     found = short_of_room(wanted, lambda folder: devices[folder], lambda _: free * GB)
     assert [line.partition(";")[0] for line in found] == said
+
+
+def test_a_machine_elsewhere_whose_lan_has_the_first_ones_address_is_in_the_way() -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPZ1qQ3Uq0O0dCw3mVYpM1r8mUuTn1l8o3c8tq0b0000"
+    config = {
+        "homespun:environment": "home",
+        "homespun:machines": [
+            {"name": "desk", "number": 0, "address": "192.168.1.20", "hostKey": key},
+            {"name": "vps", "number": 1, "site": "away", "address": "8.8.8.8", "hostKey": key},
+        ],
+    }
+    found = settings.parse_base(config, "here")
+    assert isinstance(found, HomeBase)
+    same = replace(facts.parse(DEBIAN_V2, "vps"), architecture=architecture(), ours=True)
+    assert IPv4Network("192.168.1.0/24") in same.networks
+    [line] = machine_obstacles("vps", same, found)
+    assert line.startswith("homespun:machines: desk (192.168.1.20/32): expected no route of the machine's into it")
+    assert machine_obstacles("desk", same, found) == []

@@ -65,7 +65,3 @@ def test_a_range_that_the_machine_has_another_way_to_is_named_with_the_setting()
     [line] = facts.overlaps(SERVER, ranges)
     assert "homespun:cluster.podRange (172.16.0.0/12)" in line
     assert "172.17.0.0/16" in line
-
-
-def test_the_ways_of_a_machine_that_is_ours_are_ours() -> None:
-    assert facts.overlaps(replace(SERVER, ours=True), {"any": IPv4Network("172.16.0.0/12")}) == []

@@ -26,7 +26,7 @@ def test_the_control_servers_machine_is_reached_from_elsewhere_at_the_address_th
     config = json.loads(headscale.config(published))
     assert config["server_url"] == "https://203.0.113.7:8443"
     assert config["derp"]["server"]["ipv4"] == "203.0.113.7"
-    assert "subjectAltName=IP:203.0.113.7 " in headscale.service(published)
+    assert "subjectAltName=IP:203.0.113.7,IP:10.41.0.10 " in headscale.service(member(0), published)
 
 
 def test_the_key_is_read_from_a_file_and_stands_in_no_configuration() -> None:
