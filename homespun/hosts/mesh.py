@@ -167,6 +167,8 @@ StartLimitIntervalSec=0
 NetworkNamespacePath=/run/netns/{NAMESPACE}
 BindReadOnlyPaths={resolv_conf}:/etc/resolv.conf
 Environment=TS_NO_LOGS_NO_SUPPORT=true
+# Without it tailscaled makes /var/lib/tailscale (logpolicy.LogsDir), which is its owner's.
+Environment=TS_LOGS_DIR={STATE}
 {authority}ExecStart={PREFIX}/bin/tailscaled --config={CONFIG} --statedir={STATE} --socket={SOCKET} --port={PORT}
 Slice=homespun.slice
 Restart=always

@@ -44,6 +44,7 @@ def test_tailscaled_lives_in_the_namespace_and_trusts_the_authority_that_it_was_
     service = mesh.tailscaled_service(MESH, "/run/systemd/resolve/resolv.conf")
     assert "NetworkNamespacePath=/run/netns/homespun-mesh" in service
     assert f"SSL_CERT_FILE={mesh.AUTHORITY}" in service
+    assert f"TS_LOGS_DIR={mesh.STATE}\n" in service
     assert "SSL_CERT_FILE" not in mesh.tailscaled_service(replace(MESH, authority=False), "/etc/resolv.conf")
 
 
