@@ -167,8 +167,7 @@ def _asked(question: str, default: str) -> str:
 
 
 def _scanned(target: Target) -> Found:
-    where = [*("-p", str(target.port)), str(target.address)]
-    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, *where]
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(target.port), str(target.address)]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     keys = [line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")]
     if not keys:

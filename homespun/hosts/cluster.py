@@ -62,3 +62,7 @@ class Mesh:
     def control_address(self) -> str:
         """Of the control server, as all machines know it."""
         return str(urlsplit(self.control_url).hostname)
+
+    def is_served_by(self, member: Member) -> bool:
+        """Whether that machine is the control server."""
+        return self.headscale_port is not None and member.role == "control-plane"

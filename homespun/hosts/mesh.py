@@ -83,8 +83,7 @@ def tailscaled_config(member: Member, mesh: Mesh) -> str:
 
 def _known_addresses(member: Member, mesh: Mesh) -> list[str]:
     """Where it may be reached directly, beside where tailscaled finds out that it can be."""
-    is_control_server = mesh.headscale_port is not None and member.role == "control-plane"
-    found = [str(member.lan), *([mesh.control_address] if is_control_server else [])]
+    found = [str(member.lan), *([mesh.control_address] if mesh.is_served_by(member) else [])]
     return [*dict.fromkeys(found)]
 
 

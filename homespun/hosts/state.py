@@ -109,7 +109,7 @@ def desired(
         *ways.files(member, others, joined),
         *(mesh.files(member, joined, facts, artifacts) if joined else ()),
     ]
-    control = joined if joined and joined.headscale_port and member.role == "control-plane" else None
+    control = joined if joined and joined.is_served_by(member) else None
     if control:
         files += headscale.files(member, control, artifacts)
     if facts.loadable_modules:

@@ -116,10 +116,14 @@ class BaseSettings(Section, ABC):
         return self.members[0].lan
 
     @property
+    def beside_the_first(self) -> tuple[Member, ...]:
+        """The machines at the first one's site: they are reached at their LAN's addresses from everywhere."""
+        return tuple(one for one in self.members if one.site == self.listed[0].site)
+
+    @property
     def carried(self) -> tuple[IPv4Network, ...]:
         """The networks that machines carry over the mesh: of all pods, and of nodes."""
-        first = self.listed[0].site
-        lan = (IPv4Network(one.lan) for one in self.members if one.site == first)
+        lan = (IPv4Network(one.lan) for one in self.beside_the_first)
         return (self.cluster.pod_range, self.cluster.mesh_range, *lan)
 
     def contradictions(self) -> list[str]:
@@ -318,10 +322,10 @@ class HomeBase(BaseSettings):
 
     def over_the_mesh(self, name: str) -> dict[str, IPv4Network]:
         """The LAN addresses at which that machine reaches others over the mesh, by the settings."""
-        site, first = next(one.site for one in self.machines if one.name == name), self.machines[0].site
-        return {
-            f"{PREFIX}machines: {one.name}": IPv4Network(one.lan) for one in self.members if one.site == first != site
-        }
+        beside = self.beside_the_first
+        if name in [one.name for one in beside]:
+            return {}
+        return {f"{PREFIX}machines: {one.name}": IPv4Network(one.lan) for one in beside}
 
     def networks(self) -> dict[str, IPv4Network]:
         """The machines' own addresses: how large their LANs are, they say themselves."""

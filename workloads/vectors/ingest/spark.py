@@ -84,9 +84,10 @@ def _run(context: Any, job: Job, source: Source, stages: Stages) -> Outcome:
 
 def dealt(source: Source, workers: int) -> list[list[Part]]:
     """All of it in partitions of much the same size, however large and small files follow one another."""
-    most = min(MOST_PART_BYTES, max(LEAST_PART_BYTES, source.size // workers))
+    size = source.size
+    most = min(MOST_PART_BYTES, max(LEAST_PART_BYTES, size // workers))
     parts = [*source.parts(most)]
-    count = min(len(parts), max(workers, ceil(source.size / most))) or 1
+    count = min(len(parts), max(workers, ceil(size / most))) or 1
     return [parts[first::count] for first in range(count)]
 
 
