@@ -34,8 +34,8 @@ def resting_operator(running_operator: Process) -> Iterator[None]:
 
 
 @pytest.fixture
-def no_models(cluster: Cluster, namespace: str) -> Iterator[None]:
-    """Each test starts and ends without models."""
+def no_objects(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """Each test starts and ends without objects of ours."""
     delete_all(cluster)
     yield
     delete_all(cluster)

@@ -110,4 +110,4 @@ def condition(cluster: Cluster, name: str, type_: str, kind: str = "im") -> dict
 
 
 def delete_all(cluster: Cluster) -> None:
-    cluster.kubectl("-n", NAMESPACE, "delete", "im", "--all", "--wait")
+    cluster.kubectl("-n", NAMESPACE, "delete", "im,vc,tj", "--all", "--wait")

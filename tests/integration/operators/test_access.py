@@ -12,7 +12,7 @@ from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.process import Process
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("no_models")
+pytestmark = pytest.mark.usefixtures("no_objects")
 
 MINE, ANOTHERS = "hf_mine_0123456789", "hf_anothers_0123456789"
 

@@ -12,7 +12,7 @@ from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.operator import GATEWAY, SERVING_IMAGE, TRITON_IMAGE
 
-pytestmark = pytest.mark.usefixtures("resting_operator", "no_models")
+pytestmark = pytest.mark.usefixtures("resting_operator", "no_objects")
 
 
 @pytest.fixture

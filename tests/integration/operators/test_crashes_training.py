@@ -4,15 +4,10 @@ import pytest
 
 from operators.training.handlers import Reconciler
 from tests.integration.operators.crashing import Operator
-from tests.integration.operators.objects import apply, get, status, training_job, versions
+from tests.integration.operators.objects import apply, delete_all, get, status, training_job, versions
 from tests.integration.parts.kubernetes import Cluster
-from tests.integration.parts.namespace import NAMESPACE
 
-pytestmark = pytest.mark.usefixtures("resting_operator")
-
-
-def delete(cluster: Cluster) -> None:
-    cluster.kubectl("-n", NAMESPACE, "delete", "tj", "--all", "--wait")
+pytestmark = pytest.mark.usefixtures("resting_operator", "no_objects")
 
 
 def begun(cluster: Cluster) -> bool:
@@ -47,7 +42,7 @@ def operator(cluster: Cluster) -> Operator:
 
 async def test_a_job_converges_from_a_crash_at_each_write(cluster: Cluster, operator: Operator) -> None:
     async def nothing_but_the_object(name: str) -> None:
-        delete(cluster)
+        delete_all(cluster)
         apply(cluster, training_job(name))
 
     await operator.converges_from_every_crash(nothing_but_the_object)
@@ -57,10 +52,9 @@ async def test_workers_that_are_sent_away_converge_from_a_crash_at_each_write(
     cluster: Cluster, operator: Operator
 ) -> None:
     async def one_that_is_suspended(name: str) -> None:
-        delete(cluster)
+        delete_all(cluster)
         apply(cluster, training_job(name))
         await operator.run(operator.client())
         apply(cluster, training_job(name, suspend=True))
 
     await operator.converges_from_every_crash(one_that_is_suspended)
-    delete(cluster)

@@ -21,7 +21,7 @@ from tests.integration.parts.namespace import NAMESPACE
 from tests.integration.parts.operator import GATEWAY, VECTORS_GATEWAY
 from tests.integration.parts.vector_plane import VectorPlane
 
-pytestmark = pytest.mark.usefixtures("resting_operator", "no_models", "vector_plane")
+pytestmark = pytest.mark.usefixtures("resting_operator", "no_objects", "vector_plane")
 
 NAME = "crashed"
 IMAGES = Images(milvus="local/milvus:1", vectors="local/vectors:1", ingest="local/ingest:1")
@@ -62,4 +62,3 @@ async def test_a_collection_converges_from_a_crash_at_each_write(
         apply(cluster, vector_collection(NAME, **SOURCE))
 
     await operator.converges_from_every_crash(nothing_but_the_object)
-    cluster.kubectl("-n", NAMESPACE, "delete", "vc", "--all", "--wait")

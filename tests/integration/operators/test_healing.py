@@ -17,7 +17,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def own_operator(
-    cluster: Cluster, no_models: None, resting_operator: None, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, no_objects: None, resting_operator: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Process]:
     """An operator that a test may stop."""
     process = operator.start(cluster, tmp_path_factory.mktemp("own-operator"), health_port=18095)
@@ -30,7 +30,7 @@ def loads(cluster: Cluster) -> int:
     return int(model["status"]["placements"][0]["loads"])
 
 
-@pytest.mark.usefixtures("running_operator", "no_models")
+@pytest.mark.usefixtures("running_operator", "no_objects")
 def test_a_killed_triton_is_loaded_again_and_ready_is_earned_anew(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
@@ -43,7 +43,7 @@ def test_a_killed_triton_is_loaded_again_and_ready_is_earned_anew(cluster: Clust
     assert plane.ask("org/one", "hello")[0] == 200
 
 
-@pytest.mark.usefixtures("running_operator", "no_models")
+@pytest.mark.usefixtures("running_operator", "no_objects")
 def test_a_killed_backend_process_is_started_anew(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))
@@ -55,7 +55,7 @@ def test_a_killed_backend_process_is_started_anew(cluster: Cluster, plane: DataP
     assert plane.ask("org/one", "hello")[0] == 200
 
 
-@pytest.mark.usefixtures("running_operator", "no_models")
+@pytest.mark.usefixtures("running_operator", "no_objects")
 def test_a_restarted_agent_finds_what_is_loaded(cluster: Cluster, plane: DataPlane) -> None:
     apply(cluster, inference_model("one"))
     until("Ready", lambda: ready(cluster, "one"))

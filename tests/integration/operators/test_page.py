@@ -8,7 +8,7 @@ from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects", "plane")
 
 
 def test_what_is_not_ready_is_told_with_its_reason(cluster: Cluster, page: str) -> None:

@@ -13,7 +13,7 @@ from tests.integration.parts.data_plane import DataPlane
 from tests.integration.parts.kubernetes import Cluster
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects")
 
 
 def active(cluster: Cluster) -> str:

@@ -16,7 +16,7 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE, SUBJECTS
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models", "plane", "vector_plane")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects", "plane", "vector_plane")
 
 Use = tuple[str, str, str]
 """(group, resource with subresource, verb)"""
@@ -36,7 +36,7 @@ def worked(cluster: Cluster, page: str) -> None:
     source = {"embedding": {"modelRef": "one", "sourceFields": ["title"]},
               "ingestion": {"source": {"uri": "pvc://data/papers/*.jsonl"}}}  # fmt: skip
     apply(cluster, vector_collection("rights", **source), training_job("rights"))
-    until("the Job", lambda: get(cluster, "jobs"))
+    until("the Job", lambda: [one for one in get(cluster, "jobs") if one["metadata"]["name"].startswith("rights-")])
     until("the workers", lambda: workers(cluster))
     labels = {"jobset.sigs.k8s.io/jobset-name": "rights", "batch.kubernetes.io/job-completion-index": "0"}
     cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(pod_of("rights-w-0-0-x", labels)))

@@ -10,7 +10,7 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("running_operator", "no_models")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects")
 
 
 def ready(cluster: Cluster, name: str) -> bool:

@@ -1,7 +1,6 @@
 """A job becomes a JobSet; it is sent away and called back; what can't run is told."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +12,7 @@ from tests.integration.parts.kubernetes import Cluster
 from tests.integration.parts.namespace import NAMESPACE
 from tests.waiting import until
 
-
-@pytest.fixture(autouse=True)
-def _no_jobs(cluster: Cluster, running_operator: object) -> Iterator[None]:
-    yield
-    cluster.kubectl("-n", NAMESPACE, "delete", "tj", "--all", "--wait")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects")
 
 
 def job_set(cluster: Cluster, name: str = "tale") -> dict[str, object]:

@@ -1,7 +1,6 @@
 """A collection becomes Ready by a write and a query, and is filled by a Job once it is."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,10 +25,7 @@ SOURCE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_collections(cluster: Cluster, running_operator: object, no_models: None) -> Iterator[None]:
-    yield
-    cluster.kubectl("-n", NAMESPACE, "delete", "vc", "--all", "--wait")
+pytestmark = pytest.mark.usefixtures("running_operator", "no_objects")
 
 
 def ready(cluster: Cluster, name: str) -> bool:
