@@ -13,6 +13,7 @@ from cli.home import home
 from cli.lock import alone
 from cli.shell import shell
 from cli.up import up
+from homespun.clients.errors import ServiceError
 from homespun.hosts.errors import HostError
 from stacks.machines.errors import LabError
 from stacks.settings import SettingsError
@@ -43,7 +44,7 @@ def main() -> int:
                 home()
             case "fetch":
                 fetch(arguments.stack, arguments.source, arguments.to)
-    except (CommandFailed, EnvironmentBuildError, HostError, LabError, SettingsError, ToolError) as error:
+    except (CommandFailed, EnvironmentBuildError, HostError, LabError, ServiceError, SettingsError, ToolError) as error:
         screen.line("")
         print(f"\n{error}", file=sys.stderr)
         return 1

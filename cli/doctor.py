@@ -69,7 +69,11 @@ def _lab(stack: str, found: LabBase) -> list[str]:
 
 
 def _home(stack: str, found: HomeBase) -> list[str]:
-    wrong = home_obstacles(found, lambda name, machine: print(f"machine  {name}: {described(machine)}"))
+    wrong = home_obstacles(
+        found,
+        lambda name, machine: print(f"machine  {name}: {described(machine)}"),
+        lambda name, price: print(f"rented   {name}: {price}"),
+    )
     print(f"touches  here {places.state()} and {places.cache()}; on the machines what docs/home.md lists")
     print(f"leaves   by `{make('down', stack)}`: users' data stays in {layout.VOLUMES}")
     return wrong

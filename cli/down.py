@@ -16,7 +16,7 @@ from cli.question import ask
 from homespun import places
 from homespun.hosts import layout
 from stacks import settings
-from stacks.machines import network, nspawn, own, sites
+from stacks.machines import network, nspawn, own, sites, vast
 from stacks.platform.manifests import DATA, MODELS, SYSTEM
 from stacks.platform.manifests import VECTORS as VECTORS_CLAIM
 from stacks.settings import GivenPlatform, HomeBase, LabBase
@@ -48,18 +48,21 @@ def _home(stack: str, found: HomeBase) -> None:
     """The cluster, with all that is in it, and what makes nodes of machines; they stay, and users' data on them."""
     if not Project.known(f"{stack}{settings.BASE}"):
         raise _unknown(stack)
+    rented = f" Given back: {', '.join(one.name for one in found.rented)}." if found.rented else ""
     if os.environ.get("FORGET") == "1":
-        ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the machines.")
+        ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the machines.{rented}")
     else:
         own.pin(found)
         names = ", ".join(one.name for one in found.machines)
         silent = [name for name, reached in own.connections(found).items() if not reached.answers()]
         warning = f" Not reached, so what is ours stays there: {', '.join(silent)}." if silent else ""
-        ask(f"The cluster on {names} will go, with all objects; what is in {layout.VOLUMES} stays.{warning}")
+        ask(f"The cluster on {names} will go, with all objects; what is in {layout.VOLUMES} stays.{rented}{warning}")
         project = Project(f"{stack}{settings.BASE}", install(Percent("pulumi").show))
         project.prepare()
         deployment.run(project, "destroy")
         print(f"gone   cluster {found.name} from {names}; kept on them: {layout.VOLUMES}")
+    for one in vast.give_back(found):  # what Pulumi knows nothing of, since it was cut off or its record is lost
+        print(f"gone   rented {one}")
     kubeconfig(stack).unlink(missing_ok=True)
     own.unpin(found)
     _forget([stack, f"{stack}{settings.BASE}"])

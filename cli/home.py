@@ -15,7 +15,7 @@ import yaml
 from cli.doctor import described
 from cli.errors import CommandFailed, make
 from cli.obstacles import machine_obstacles
-from homespun.hosts import facts
+from homespun.hosts import facts, ssh
 from homespun.hosts.errors import HostError
 from homespun.hosts.ssh import Connection
 from stacks import settings
@@ -25,8 +25,6 @@ from stacks.settings.base_stack import NAME_LETTERS, SITE_LETTERS
 from stacks.settings.fields import check_word
 
 DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
-KEY_TYPE: Final = "ed25519"
-SCAN_SECONDS: Final = 10
 MACHINES: Final = "Machines, as user@address, the control plane's first (user@address/site for those on other LANs)"
 
 
@@ -51,7 +49,7 @@ class Found:
     @property
     def known_host(self) -> str:
         """Its line of known_hosts."""
-        return own.known_host(str(self.target.address), self.target.port, self.host_key)
+        return ssh.known_host(str(self.target.address), self.target.port, self.host_key)
 
     def settings(self, number: int, identity: str) -> dict[str, Any]:
         """As it stands in the file."""
@@ -167,14 +165,11 @@ def _asked(question: str, default: str) -> str:
 
 
 def _scanned(target: Target) -> Found:
-    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(target.port), str(target.address)]
-    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    keys = [line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")]
-    if not keys:
-        raise CommandFailed(
-            f"{target.address}: expected SSH on port {target.port}, with a host key of type {KEY_TYPE}, found none"
-        )
-    return Found(target, keys[0])
+    if key := ssh.host_key(str(target.address), target.port):
+        return Found(target, key)
+    raise CommandFailed(
+        f"{target.address}: expected SSH on port {target.port}, with a host key of type {ssh.KEY_TYPE}, found none"
+    )
 
 
 def _fingerprint(machine: Found) -> str:

@@ -13,7 +13,8 @@ def machines_of(found: LabBase) -> list[nspawn.Machine]:
     """The lab's machines as they are declared, whether they exist or not; the first holds the control plane."""
     networks, folder = sites.networks(found), places.state() / "labs" / found.lab.name
     return [
-        nspawn.Machine(networks[one.site], folder, one.name, one.lan, rootfs.cached_path()) for one in found.members
+        nspawn.Machine(networks[one.site], folder, one.name, found.lan(one), rootfs.cached_path())
+        for one in found.machines
     ]
 
 

@@ -14,11 +14,12 @@ from cli.kubectl import PATIENCE, Kubectl, cluster
 from cli.lab import tools_of
 from cli.project import Project
 from homespun import places
+from homespun.clients.errors import ServiceError
 from homespun.hosts import facts
 from homespun.hosts.errors import HostError
 from homespun.hosts.facts import Facts
 from stacks import settings
-from stacks.machines import network, own, sites
+from stacks.machines import network, own, sites, vast
 from stacks.machines.errors import LabError
 from stacks.platform.manifests import CLAIMS, OURS, SYSTEM
 from stacks.settings import BaseSettings, GivenPlatform, HomeBase, LabBase, PlatformSettings
@@ -69,8 +70,13 @@ def lab_obstacles(found: LabBase) -> list[str]:
     return [*wrong, *_go(found), *_room(state)]
 
 
-def home_obstacles(found: HomeBase, show: Callable[[str, Facts], object] = lambda name, machine: None) -> list[str]:
-    """Why machines of one's own could not become a cluster; `show` is told of each that answers."""
+def home_obstacles(
+    found: HomeBase,
+    show: Callable[[str, Facts], object] = lambda name, machine: None,
+    price: Callable[[str, str], object] = lambda name, price: None,
+) -> list[str]:
+    """Why machines of one's own could not become a cluster; `show` is told of each that answers, and `price` of each
+    that is, or could be, rented."""
     if wrong := _box():
         return wrong
     own.pin(found)
@@ -82,6 +88,11 @@ def home_obstacles(found: HomeBase, show: Callable[[str, Facts], object] = lambd
             continue
         show(f"{name} {reached.address}", machine)
         wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
+    for one in found.rented:
+        try:
+            price(one.name, vast.price(found, one))
+        except ServiceError as error:
+            wrong.append(f"{one.name}: {error}")
     return [*wrong, *_go(found), *_room({})]
 
 

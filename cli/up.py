@@ -23,9 +23,9 @@ from cli.waiting import wait
 from homespun import places
 from homespun.hosts import layout
 from stacks import settings
-from stacks.machines import nspawn
+from stacks.machines import nspawn, vast
 from stacks.platform.manifests import DATA, MODELS, OPERATOR, SYSTEM
-from stacks.settings import BASE, GivenPlatform, LabBase, OwnBase
+from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase
 from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
@@ -67,6 +67,9 @@ def up(name: str) -> None:
     print(f"open   {page}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
+    if isinstance(base, HomeBase):
+        for one in base.rented:
+            print(f"rented {one.name}: {vast.price(base, one)}")
     if isinstance(base, LabBase):
         machines = machines_of(base)
         memory, disk = sum(map(memory_bytes, machines)), disk_bytes(machines[0].folder)
@@ -95,8 +98,9 @@ def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
     seconds = deployment.run(project, "up").seconds
     write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
     _wait_answers(Kubectl(kubeconfig(name)))
-    several = [*(["mesh"] if found.joined else []), "cluster", *(["nodes"] if len(found.machines) > 1 else [])]
-    stages = ("machine", "host", *several) if in_lab else ("host", *several)
+    several = [*(["mesh"] if found.joined else []), "cluster", *(["nodes"] if len(found.listed) > 1 else [])]
+    first = ["machine"] if in_lab else ["rent"] if isinstance(found, HomeBase) and found.rented else []
+    stages = (*first, "host", *several)
     said = [_stage(stage, seconds.get(stage)) for stage in stages]
     return [f"{', '.join(woken)} started", *said[1:]] if woken else said
 

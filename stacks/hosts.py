@@ -83,12 +83,13 @@ def gone_if_off(what: str) -> Iterator[None]:
 def member(properties: dict[str, Any]) -> Member:
     """From a resource's properties."""
     read = {"lan": IPv4Address, "address": IPv4Address, "pods": IPv4Network}
-    return Member(**{name: read.get(name, str)(value) for name, value in properties.items()})
+    given = {name: read.get(name, str)(value) for name, value in properties.items() if value is not None}
+    return Member(**{"lan": None, **given})  # of an object in an object the engine drops what is null
 
 
 def member_properties(value: Member) -> dict[str, Any]:
     """What `member` reads."""
-    return {name: str(field) for name, field in vars(value).items()}
+    return {name: None if field is None else str(field) for name, field in vars(value).items()}
 
 
 def joined(properties: dict[str, Any]) -> Mesh:

@@ -13,9 +13,10 @@ from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.node import ClusterNode
 from stacks.cluster.resource import KubernetesCluster
 from stacks.hosts import Host
-from stacks.machines import own, sites
+from stacks.machines import own, sites, vast
 from stacks.machines.lab import LabMachine
 from stacks.machines.own import OwnMachine
+from stacks.machines.vast import RentedMachine
 from stacks.mesh.device import Device
 from stacks.mesh.headscale import Headscale
 from stacks.platform.images import MachineImages, RegistryImages
@@ -25,6 +26,9 @@ from tools import jobset
 from tools.images import build
 from tools.table import JOBSET_IMAGE, KUBERNETES_VERSION
 
+AnyMachine = LabMachine | OwnMachine | RentedMachine
+RENTED: Final = "homespun.dev/rented"
+"""The taint of a rented node: only what tolerates it is placed there."""
 FOLDER_SIZE: Final = "5Gi"
 """What a volume says of its size that is a folder of a machine: it may take what the machine has."""
 
@@ -43,12 +47,14 @@ def base(settings: OwnBase) -> None:
         opts = pulumi.ResourceOptions(
             parent=one.resource, deleted_with=made if one.is_ours else None, depends_on=[one.host, made]
         )
+        taints = [RENTED] if one.is_rented else []
         ClusterNode(
-            one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts
-        )
-    pulumi.export("address", str(first.member.lan))
+            one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
+            taints=taints,
+        )  # fmt: skip
+    pulumi.export("address", str(settings.lan(settings.first)))
     pulumi.export("node", first.member.name)
-    pulumi.export("connections", {one.member.name: one.connection for one in machines})
+    pulumi.export("connections", {one.member.name: one.connection for one in machines if not one.is_rented})
     pulumi.export("kubeconfig", made.kubeconfig)
 
 
@@ -59,13 +65,18 @@ class Machine:
     name: str
     """Of its resources: a lab's machine has a name, one's own has an address, and a name that may change."""
     member: Member
-    resource: LabMachine | OwnMachine
+    resource: AnyMachine
     host: Host
 
     @property
     def is_ours(self) -> bool:
         """Whether it goes, with all that is on it, when it is destroyed."""
-        return isinstance(self.resource, LabMachine)
+        return _is_ours(self.resource)
+
+    @property
+    def is_rented(self) -> bool:
+        """Whether it may go at any time, and is far away: what is not sent there on purpose is kept off it."""
+        return isinstance(self.resource, RentedMachine)
 
     def goes_with_it(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Of what is on it: nobody needs to take it off a machine that goes itself."""
@@ -82,24 +93,36 @@ class Machine:
         return self.host.facts.apply(lambda facts: int(facts["cgroup_version"]))
 
 
-def _goes_with(machine: LabMachine | OwnMachine, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-    with_it = machine if isinstance(machine, LabMachine) else None
+def _is_ours(machine: AnyMachine) -> bool:
+    return not isinstance(machine, OwnMachine)
+
+
+def _goes_with(machine: AnyMachine, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+    with_it = machine if _is_ours(machine) else None
     return pulumi.ResourceOptions(parent=machine, deleted_with=with_it, depends_on=list(after))
 
 
-def _lab_machines(settings: LabBase) -> dict[str, LabMachine | OwnMachine]:
+def _lab_machines(settings: LabBase) -> dict[str, AnyMachine]:
     networks = sites.networks(settings)
-    return {one.name: LabMachine(one.name, networks[one.site], one.lan) for one in settings.members}
+    return {one.name: LabMachine(one.name, networks[one.site], settings.lan(one)) for one in settings.machines}
 
 
-def _own_machines(settings: HomeBase) -> dict[str, LabMachine | OwnMachine]:
+def _own_machines(settings: HomeBase) -> dict[str, AnyMachine]:
     own.pin(settings)
-    return {name: OwnMachine(connection.address, connection) for name, connection in own.connections(settings).items()}
+    there = {name: OwnMachine(reached.address, reached) for name, reached in own.connections(settings).items()}
+    if not settings.vast:
+        return {**there}
+    rented = {
+        one.name: RentedMachine(one.name, vast.label(settings, one.name), one, settings.vast) for one in settings.rented
+    }
+    if rented:
+        pulumi.export("rented", {name: machine.usd_per_hour for name, machine in rented.items()})
+    return {**there, **rented}
 
 
-def _machine(settings: BaseSettings, member: Member, machine: LabMachine | OwnMachine, cluster: Cluster) -> Machine:
+def _machine(settings: BaseSettings, member: Member, machine: AnyMachine, cluster: Cluster) -> Machine:
     others = [one for one in settings.members if one != member]
-    name = member.name if isinstance(machine, LabMachine) else machine.address
+    name = machine.address if isinstance(machine, OwnMachine) else member.name
     host = Host(name, machine.connection, member, others, cluster, settings.joined, _goes_with(machine))
     return Machine(name, member, machine, host)
 
@@ -120,6 +143,7 @@ def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Reso
             one.member.name,
             tailnet,
             one.connection,
+            one.is_rented,
             pulumi.ResourceOptions(parent=one.resource, deleted_with=tailnet, depends_on=[one.host, tailnet]),
         )
         for one in machines
@@ -234,7 +258,7 @@ def plan(settings: BaseSettings) -> Cluster:
         name=settings.called,
         kubernetes_version=KUBERNETES_VERSION,
         endpoint=f"api.{settings.called}.internal",
-        endpoint_address=str(settings.members[0].lan),
+        endpoint_address=str(settings.lan(settings.first)),
         pod_range=settings.cluster.pod_range,
         service_range=settings.cluster.service_range,
     )

@@ -15,7 +15,7 @@ from homespun import places
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a stage (machine, host, mesh, cluster, nodes) began, or its end, then with its seconds."""
+    """Something that a stage (machine, rent, host, mesh, cluster, nodes) began, or its end, then with its seconds."""
 
     stage: str
     what: str

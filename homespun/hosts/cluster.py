@@ -37,8 +37,9 @@ class Member:
     role: Role
     site: str
     """Machines of one site share a LAN; between sites there is the mesh alone."""
-    lan: IPv4Address
-    """On its site's LAN; of one that is alone at its site, whatever it is known by."""
+    lan: IPv4Address | None
+    """On its site's LAN; of one that is alone at its site, whatever it is known by. None for one that is yet to be
+    rented: nobody shares its LAN."""
     address: IPv4Address
     """The node's: on the control plane's site the one on the LAN, elsewhere one of the mesh's own, which no LAN has."""
     pods: IPv4Network

@@ -60,6 +60,7 @@ def files(member: Member, mesh: Mesh, facts: Facts, artifacts: Mapping[str, Arti
 
 def tailscaled_config(member: Member, mesh: Mesh) -> str:
     """tailscaled's configuration file, version alpha0 (tailscale.com/ipn, ConfigVAlpha)."""
+    known = [f"{address}:{PORT}" for address in _known_addresses(member, mesh)]
     return (
         json.dumps(
             {
@@ -73,7 +74,7 @@ def tailscaled_config(member: Member, mesh: Mesh) -> str:
                 "advertiseRoutes": [f"{member.address}/32", str(member.pods)],
                 "disableSNAT": True,
                 "noStatefulFiltering": True,
-                "staticEndpoints": [f"{address}:{PORT}" for address in _known_addresses(member, mesh)],
+                **({"staticEndpoints": known} if known else {}),  # tailscaled 1.102 panics at an empty list
             },
             indent=2,
         )
@@ -83,8 +84,8 @@ def tailscaled_config(member: Member, mesh: Mesh) -> str:
 
 def _known_addresses(member: Member, mesh: Mesh) -> list[str]:
     """Where it may be reached directly, beside where tailscaled finds out that it can be."""
-    found = [str(member.lan), *([mesh.control_address] if mesh.is_served_by(member) else [])]
-    return [*dict.fromkeys(found)]
+    found = [str(member.lan) if member.lan else "", mesh.control_address if mesh.is_served_by(member) else ""]
+    return [*dict.fromkeys(filter(None, found))]
 
 
 def namespace_script(member: Member, mesh: Mesh) -> str:

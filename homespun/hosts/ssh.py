@@ -13,6 +13,8 @@ from typing import IO, Any, Final
 from homespun.hosts.errors import CommandError, HostError, UnreachableError
 
 ROOT: Final = "root"
+KEY_TYPE: Final = "ed25519"
+SCAN_SECONDS: Final = 10
 SSH_FAILED: Final = 255
 """ssh's own exit code, as against the command's (ssh(1))."""
 
@@ -106,6 +108,18 @@ class Connection:
                 f"{self.address}: `{command}` failed ({ran.returncode}):\n{_last_lines(ran.stdout + ran.stderr)}"
             )
         return ran.stdout
+
+
+def host_key(address: str, port: int) -> str:
+    """The host key that a machine shows whoever asks: type and key, as in known_hosts; '' where none is shown."""
+    command = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", KEY_TYPE, "-p", str(port), address]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    return next((line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")), "")
+
+
+def known_host(address: str, port: int, key: str) -> str:
+    """A line of known_hosts (sshd(8))."""
+    return f"{address if port == 22 else f'[{address}]:{port}'} {key}\n"
 
 
 def _written(descriptor: int, write: Callable[[IO[bytes]], object]) -> None:

@@ -40,7 +40,7 @@ def ways(member: Member, others: Iterable[Member], joined: Mesh | None) -> tuple
 
 
 def _to(member: Member, other: Member, joined: Mesh | None) -> Iterator[Way]:
-    if other.site == member.site:
+    if other.site == member.site and other.lan:
         yield Way(other.pods, other.lan)
         if other.address != other.lan:
             yield Way(IPv4Network(other.address), other.lan)

@@ -1,5 +1,6 @@
 """A further machine of a cluster as a Pulumi resource: a thin shell over `bootstrap`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -27,7 +28,7 @@ class NodeProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """kubeadm join, and wait for the node to be Ready; a failure leaves the machine as before."""
         reached, control_plane = hosts.connection(props["connection"]), hosts.connection(props["control_plane"])
-        node = NodeRegistration(props["node"], props["address"], int(props["cgroup_version"]))
+        node = NodeRegistration(props["node"], props["address"], int(props["cgroup_version"]), tuple(props["taints"]))
         with progress.stage("nodes", f"kubeadm join {node.name}"):
             kubeconfig, kubectl = bootstrap.kubeconfig(control_plane), hosts.tool("kubectl")
             try:
@@ -75,6 +76,8 @@ class ClusterNode(Resource, module="homespun", name="Node"):
         connection: pulumi.Input[dict[str, Any]],
         cgroup_version: pulumi.Input[int],
         opts: pulumi.ResourceOptions,
+        *,
+        taints: Sequence[str] = (),
     ) -> None:
         """`authority` tells the cluster from another that was made in its place (`kubeconfig.identifier`)."""
         inputs = {
@@ -85,5 +88,6 @@ class ClusterNode(Resource, module="homespun", name="Node"):
             "control_plane": control_plane,
             "connection": connection,
             "cgroup_version": cgroup_version,
+            "taints": list(taints),
         }
         super().__init__(NodeProvider(), name, inputs, opts)

@@ -17,6 +17,7 @@ from pulumi.dynamic import (
 )
 
 from homespun import places
+from homespun.hosts import ssh
 from homespun.hosts.errors import HostError
 from homespun.hosts.ssh import Connection
 from stacks import hosts
@@ -45,11 +46,6 @@ def unpin(settings: HomeBase) -> None:
         _pinned(one).unlink(missing_ok=True)
 
 
-def known_host(address: str, port: int, host_key: str) -> str:
-    """A line of known_hosts (sshd(8))."""
-    return f"{address if port == 22 else f'[{address}]:{port}'} {host_key}\n"
-
-
 def _pinned(machine: HomeMachineSettings) -> Path:
     """The file of its host key. Its name tells its content: one that settings no longer name can be spoken to still."""
     name = hashlib.sha256(_line(machine).encode()).hexdigest()[:16]
@@ -57,7 +53,7 @@ def _pinned(machine: HomeMachineSettings) -> Path:
 
 
 def _line(machine: HomeMachineSettings) -> str:
-    return known_host(str(machine.address), machine.port, machine.host_key)
+    return ssh.known_host(str(machine.address), machine.port, machine.host_key)
 
 
 class OwnMachineProvider(ResourceProvider):

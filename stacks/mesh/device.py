@@ -42,7 +42,7 @@ class DeviceProvider(ResourceProvider):
             if found and any(device.id == found["id"] for device in tailnet.devices()):
                 reached.write(mesh.KEY, "")
             else:
-                key = tailnet.create_key((TAG,), ephemeral=False, expiry_seconds=KEY_SECONDS)
+                key = tailnet.create_key((TAG,), ephemeral=props["ephemeral"], expiry_seconds=KEY_SECONDS)
                 try:
                     found = _join(reached, key.secret)
                 finally:
@@ -84,14 +84,17 @@ class Device(Resource, module="homespun", name="Device"):
         name: str,
         tailnet: Headscale,
         connection: pulumi.Input[dict[str, Any]],
+        ephemeral: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        """`ephemeral`: forgotten by the control server once it is silent for a while, as a rented one may become."""
         inputs = {
             "name": name,
             "url": tailnet.url,
             "server": tailnet.connection,
             "authority": tailnet.authority,
             "connection": connection,
+            "ephemeral": ephemeral,
             "addresses": None,
         }
         super().__init__(DeviceProvider(), name, inputs, opts)

@@ -10,11 +10,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from homespun.clients.vast.client import URL
+from homespun.clients.vast.instances import VM_IMAGES
 from homespun.hosts.cluster import Member, Mesh
 from stacks.settings.fields import (
     LISTED,
     PREFIX,
     Address,
+    Dollars,
     FilePath,
     HostKey,
     Network,
@@ -22,7 +25,9 @@ from stacks.settings.fields import (
     Port,
     Section,
     User,
+    matching,
     size,
+    whole,
     word,
 )
 
@@ -56,13 +61,51 @@ class ClusterSettings(Section):
         }
 
 
-class MachineSettings(Section):
+class NodeSettings(Section):
     """One machine. The list of them may grow and shrink: name and number stay with a machine as long as it is there."""
 
     name: Annotated[str, word(8)]
     number: Number
     """Its place in the ranges: of the lab's addresses, of the pods', of the mesh's."""
+
+
+class MachineSettings(NodeSettings):
+    """One that is there, or is made here."""
+
     site: Annotated[str, word(SITE_LETTERS)] = HOME
+
+
+class RentedSettings(NodeSettings):
+    """One to be had from vast.ai, alone at a site of its own: what it must have, and what it may cost."""
+
+    max_usd_per_hour: Dollars
+    """For GPUs and disk together, on demand; traffic comes on top."""
+    gpu_names: Annotated[tuple[str, ...], LISTED] = ()
+    """Any of these, as vast.ai writes them: "RTX 4090"."""
+    gpus: Annotated[int, whole(range(1, 65), "a number of GPUs, 1 to 64")] = 1
+    """At least."""
+    gpu_ram_gib: Annotated[int, whole(range(1 << 10), "GiB, a number from 0 on")] = 0
+    """Of each GPU, at least."""
+    disk_gb: Annotated[int, whole(range(40, 1 << 16), "GB, a number from 40 on")] = 130
+    image: Annotated[str, matching(rf"{VM_IMAGES}\S+", f"an image of a virtual machine, {VM_IMAGES}…")] = (
+        f"{VM_IMAGES}@vastai-automatic-tag"
+    )
+    """Of the virtual machine: in a container no kubelet runs."""
+
+    @property
+    def site(self) -> str:
+        """Nobody shares its LAN."""
+        return self.name
+
+
+class VastSettings(Section):
+    """The account at vast.ai. Its key is in no settings: `VAST_API_KEY`, or the file of the `vastai` command."""
+
+    max_usd_per_hour: Dollars
+    """For all that is rented together."""
+    identity: FilePath = Field(default_factory=lambda: Path("~/.ssh/id_ed25519").expanduser())
+    """The private key that opens what is rented; the account is given its public half."""
+    url: Annotated[str, matching(r"https?://\S+(?<!/)", "an address such as https://console.vast.ai")] = URL
 
 
 class MeshSettings(Section):
@@ -80,7 +123,12 @@ class BaseSettings(Section, ABC):
 
     @property
     @abstractmethod
-    def listed(self) -> Sequence[MachineSettings]:
+    def first(self) -> MachineSettings:
+        """The control plane's machine."""
+
+    @property
+    @abstractmethod
+    def listed(self) -> Sequence[MachineSettings | RentedSettings]:
         """The machines, the control plane's first."""
 
     @property
@@ -113,17 +161,18 @@ class BaseSettings(Section, ABC):
     @property
     def control_address(self) -> IPv4Address:
         """Where all machines reach the first one, which is the mesh's control server."""
-        return self.members[0].lan
+        return self.lan(self.first)
 
     @property
-    def beside_the_first(self) -> tuple[Member, ...]:
-        """The machines at the first one's site: they are reached at their LAN's addresses from everywhere."""
-        return tuple(one for one in self.members if one.site == self.listed[0].site)
+    def beside_the_first(self) -> dict[str, IPv4Address]:
+        """The addresses of the machines at the first one's site, on its LAN: there they are reached from everywhere."""
+        return {one.name: self.lan(one) for one in self.listed
+                if isinstance(one, MachineSettings) and one.site == self.first.site}  # fmt: skip
 
     @property
     def carried(self) -> tuple[IPv4Network, ...]:
         """The networks that machines carry over the mesh: of all pods, and of nodes."""
-        lan = (IPv4Network(one.lan) for one in self.beside_the_first)
+        lan = map(IPv4Network, self.beside_the_first.values())
         return (self.cluster.pod_range, self.cluster.mesh_range, *lan)
 
     def contradictions(self) -> list[str]:
@@ -135,15 +184,14 @@ class BaseSettings(Section, ABC):
             *self._places(),
         ]
 
-    def _member(self, machine: MachineSettings) -> Member:
-        first, place = self.listed[0], FIRST_ADDRESS + machine.number
-        lan, prefix = self.lan(machine), max(POD_PREFIX, self.cluster.pod_range.prefixlen)
+    def _member(self, machine: MachineSettings | RentedSettings) -> Member:
+        place, prefix = FIRST_ADDRESS + machine.number, max(POD_PREFIX, self.cluster.pod_range.prefixlen)
         return Member(
             name=machine.name,
-            role="control-plane" if machine == first else "worker",
+            role="control-plane" if machine == self.first else "worker",
             site=machine.site,
-            lan=lan,
-            address=lan if machine.site == first.site else self.cluster.mesh_range[place],
+            lan=self.lan(machine) if isinstance(machine, MachineSettings) else None,
+            address=self.beside_the_first.get(machine.name) or self.cluster.mesh_range[place],
             pods=IPv4Network((self.cluster.pod_range[machine.number << (32 - prefix)], prefix)),
         )
 
@@ -210,6 +258,11 @@ class LabBase(BaseSettings):
     machines: Annotated[tuple[MachineSettings, ...], LISTED, Field(min_length=1)] = (
         MachineSettings(name="m0", number=0),
     )
+
+    @property
+    def first(self) -> MachineSettings:
+        """As declared."""
+        return self.machines[0]
 
     @property
     def listed(self) -> Sequence[MachineSettings]:
@@ -300,11 +353,19 @@ class HomeBase(BaseSettings):
     """Of the cluster."""
     mesh: HomeMeshSettings = Field(default_factory=HomeMeshSettings)
     machines: Annotated[tuple[HomeMachineSettings, ...], LISTED, Field(min_length=1)]
+    rented: Annotated[tuple[RentedSettings, ...], LISTED] = ()
+    vast: VastSettings | None = None
+    """None: nothing is rented."""
 
     @property
-    def listed(self) -> Sequence[HomeMachineSettings]:
+    def first(self) -> HomeMachineSettings:
         """As declared."""
-        return self.machines
+        return self.machines[0]
+
+    @property
+    def listed(self) -> Sequence[HomeMachineSettings | RentedSettings]:
+        """As declared, one's own first."""
+        return (*self.machines, *self.rented)
 
     @property
     def called(self) -> str:
@@ -323,9 +384,9 @@ class HomeBase(BaseSettings):
     def over_the_mesh(self, name: str) -> dict[str, IPv4Network]:
         """The LAN addresses at which that machine reaches others over the mesh, by the settings."""
         beside = self.beside_the_first
-        if name in [one.name for one in beside]:
+        if name in beside:
             return {}
-        return {f"{PREFIX}machines: {one.name}": IPv4Network(one.lan) for one in beside}
+        return {f"{PREFIX}machines: {one}": IPv4Network(address) for one, address in beside.items()}
 
     def networks(self) -> dict[str, IPv4Network]:
         """The machines' own addresses: how large their LANs are, they say themselves."""
@@ -334,16 +395,21 @@ class HomeBase(BaseSettings):
         return {**own, **({f"{PREFIX}mesh.address": IPv4Network(self.control_address)} if elsewhere else {})}
 
     def contradictions(self) -> list[str]:
-        """Of the machines' addresses too."""
-        return [*super().contradictions(), *doubles("machines", "address", self.machines), *self._sites()]
+        """Of the machines' addresses too, and of what is rented."""
+        return [
+            *super().contradictions(),
+            *doubles("machines", "address", self.machines),
+            *self._sites(),
+            *self._rented(),
+        ]
 
     def _overlaps(self) -> list[str]:
         return super()._overlaps() if not doubles("machines", "address", self.machines) else []
 
     def _sites(self) -> list[str]:
         """Machines of one site reach each other on its LAN; at the first one the API server has no other address."""
-        sites = Counter(one.site for one in self.machines)
-        first = self.machines[0].site
+        sites = Counter(one.site for one in self.listed)
+        first = self.first.site
         wrong = [
             f"{PREFIX}machines: {one.name}: address: expected a private IPv4 address, of the LAN of its site"
             f" ({one.site}), got {one.address}"
@@ -353,5 +419,27 @@ class HomeBase(BaseSettings):
         if self.mesh.address and len(sites) == 1:
             wrong.append(
                 f"{PREFIX}mesh.address: expected none where all machines are at one site, got {self.mesh.address}"
+            )
+        return wrong
+
+    def _rented(self) -> list[str]:
+        """What is rented has to be paid for by somebody, and to find the way here."""
+        if not self.rented:
+            return []
+        wrong = [
+            f"{PREFIX}rented: {one.name}: name: expected none of a site's, got it of one"
+            for one in self.rented
+            if one.site in [machine.site for machine in self.machines]
+        ]
+        most = sum(one.max_usd_per_hour for one in self.rented)
+        if self.vast is None or self.vast.max_usd_per_hour < most:
+            got = self.vast.max_usd_per_hour if self.vast else "none"
+            wrong.append(
+                f"{PREFIX}vast.maxUsdPerHour: expected at least the {most} that {PREFIX}rented may cost, got {got}"
+            )
+        if self.mesh.address is None and self.first.address.is_private:
+            wrong.append(
+                f"{PREFIX}mesh.address: expected where rented machines reach the first one (its router's public"
+                " address), got none"
             )
         return wrong

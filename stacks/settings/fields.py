@@ -1,6 +1,7 @@
 """What single settings may be, and how they are said."""
 
 import re
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -99,7 +100,18 @@ def whole(allowed: range, expected: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _dollars(value: Any) -> Decimal:
+    try:
+        found = Decimal(str(value))
+    except ArithmeticError:
+        found = Decimal(0)
+    if not found.is_finite() or found <= 0:
+        raise ValueError("dollars, more than 0, such as 0.45")
+    return found
+
+
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
+Dollars = Annotated[Decimal, BeforeValidator(_dollars)]
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Namespace = Annotated[str, BeforeValidator(_namespace)]
 HostName = Annotated[

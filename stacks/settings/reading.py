@@ -1,6 +1,7 @@
 """Reading the settings of a stack, from its file or from the engine; all that is wrong is told at once."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,6 +15,8 @@ from stacks.settings.platform_stack import GivenPlatform, OwnPlatform, PlatformS
 
 FOLDER: Final = Path(__file__).parent.parent
 ENVIRONMENT: Final = f"{PREFIX}environment"
+SECRET: Final = re.compile("key|token|secret|password", re.IGNORECASE)
+"""In the names of settings that somebody may make up, for what must not be printed."""
 BASE: Final = "-base"
 """Ends the name of an environment's first stack: machines, hosts, cluster. The second has the environment's name."""
 
@@ -111,7 +114,8 @@ def _line(place: str, detail: Any) -> str:
     where = PREFIX + ".".join(str(part) for part in detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
-            return f"{place}: {where}: expected no such setting, got {detail['input']!r}"
+            got = "one whose value is not said here" if SECRET.search(where) else repr(detail["input"])
+            return f"{place}: {where}: expected no such setting, got {got}"
         case "value_error":
             return f"{place}: {where}: expected {detail['ctx']['error']}, got {detail['input']}"
         case "missing":

@@ -3,12 +3,14 @@
 ServiceError
   Missing
     OfferTaken         nothing was rented: take the next offer
+    NoOffer            nothing was rented: nobody offers what is asked for
   Unreachable
     LostReply          something may have been rented: look for it by its label
   Broken
     Incomplete         an answer about instances that tells of none that it is not there
   CreatedDespiteError  something was rented, though vast.ai calls it an error: destroy it
   NotDestroyed         something may go on costing money: try again, and tell a person
+  NotUp                what was rented does not become a machine that can be reached: destroy it, and take another
 """
 
 from homespun.clients.errors import Broken, Missing, ServiceError, Unreachable
@@ -16,6 +18,10 @@ from homespun.clients.errors import Broken, Missing, ServiceError, Unreachable
 
 class OfferTaken(Missing):
     """The offer is another's by now, or withdrawn. Nothing was rented."""
+
+
+class NoOffer(Missing):
+    """Nothing on the market is as asked, at that price."""
 
 
 class LostReply(Unreachable):
@@ -42,3 +48,12 @@ class NotDestroyed(ServiceError):
         super().__init__(message)
         self.instance_id = instance_id
         """To be destroyed still."""
+
+
+class NotUp(ServiceError):
+    """It ended, was outbid, or was not to be reached in time."""
+
+    def __init__(self, message: str, machine_id: int | None) -> None:
+        super().__init__(message)
+        self.machine_id = machine_id
+        """The box, to be left out the next time; None where vast.ai did not say which."""

@@ -19,6 +19,10 @@ def test_tailscaled_says_where_it_is_on_the_lan_which_it_cannot_see() -> None:
     assert json.loads(mesh.tailscaled_config(AWAY, MESH))["staticEndpoints"] == ["10.9.0.12:41642"]
 
 
+def test_one_that_is_yet_to_be_rented_names_no_place_and_no_empty_list_of_them() -> None:
+    assert "staticEndpoints" not in json.loads(mesh.tailscaled_config(replace(AWAY, lan=None), MESH))
+
+
 def test_the_control_servers_machine_is_reached_from_elsewhere_at_the_address_that_all_know() -> None:
     published = replace(MESH, control_url="https://203.0.113.7:8443")
     known = json.loads(mesh.tailscaled_config(member(0, "control-plane"), published))["staticEndpoints"]

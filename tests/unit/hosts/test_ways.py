@@ -14,7 +14,7 @@ def network(text: str) -> IPv4Network:
 
 
 def test_pods_on_the_same_lan_are_behind_their_machine() -> None:
-    assert ways.ways(HERE, [BESIDE], MESH) == (Way(BESIDE.pods, BESIDE.lan),)
+    assert ways.ways(HERE, [BESIDE], MESH) == (Way(BESIDE.pods, IPv4Address("10.41.0.11")),)
 
 
 def test_pods_and_node_at_another_site_are_beyond_the_mesh() -> None:
@@ -27,8 +27,8 @@ def test_pods_and_node_at_another_site_are_beyond_the_mesh() -> None:
 
 def test_two_machines_of_another_site_find_each_other_on_their_lan() -> None:
     assert ways.ways(AWAY, [BEYOND], MESH) == (
-        Way(BEYOND.pods, BEYOND.lan),
-        Way(network("10.48.0.13/32"), BEYOND.lan),
+        Way(BEYOND.pods, IPv4Address("10.9.0.13")),
+        Way(network("10.48.0.13/32"), IPv4Address("10.9.0.13")),
     )
 
 

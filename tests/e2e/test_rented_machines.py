@@ -1,0 +1,209 @@
+"""A machine is rented, becomes a node over the mesh, runs a pod, is replaced when it is lost, and is given back.
+
+The market is the tests' own, held to vast.ai's documentation; what it rents out are lab machines behind a NAT.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import yaml
+
+from cli.project import Project
+from homespun import places
+from homespun.clients.vast import client
+from homespun.clients.vast.instances import VM_IMAGES, Intent
+from homespun.hosts import headscale, mesh, ssh
+from stacks import settings
+from stacks.machines import network, nspawn, rootfs
+from stacks.machines.network import Network
+from tests.e2e import lab as labs
+from tests.e2e.lab import quiet
+from tests.e2e.web import pod_spec
+from tests.integration.parts.vast_api import ACCOUNT_KEY, VastApi
+from tests.integration.parts.vast_market import Instance
+from tests.waiting import until
+from tools.pulumi.install import install
+
+NAME = "renting"
+BASE = f"{NAME}{settings.BASE}"
+LABEL = f"homespun-{NAME}-gpu"
+LET_IN = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
+LAN = Network(NAME, "hs-rent", IPv4Network("10.28.0.0/24"), published=LET_IN)
+AFAR = Network(NAME, "hs-rent-afar", IPv4Network("10.28.1.0/24"), "afar")
+RANGES = {"podRange": "10.25.0.0/16", "serviceRange": "10.26.0.0/16", "meshRange": "10.27.0.0/24"}
+TOLERATED = [{"key": "homespun.dev/rented", "operator": "Exists"}]
+
+
+def machine(name: str, lan: Network, number: int) -> nspawn.Machine:
+    address = IPv4Address(lan.range[10 + number])
+    return nspawn.Machine(lan, places.state() / "labs" / NAME, name, address, rootfs.obtain(quiet))
+
+
+def boot(booted: nspawn.Machine) -> None:
+    nspawn.create(booted)
+    nspawn.start(booted)
+    booted.connection.run("mkdir -p /usr/lib/modules")  # which every machine with a kernel of its own has
+
+
+@dataclass
+class Hosts:
+    """What stands behind the market: a machine for each instance."""
+
+    api: VastApi
+    machines: dict[int, nspawn.Machine] = field(default_factory=dict)
+
+    def boot(self, instance: Instance) -> None:
+        made = self.machines[instance.id] = machine(f"v{len(self.machines)}", AFAR, len(self.machines))
+        Thread(target=self._boot, args=(instance, made)).start()
+
+    def _boot(self, instance: Instance, made: nspawn.Machine) -> None:
+        boot(made)
+        # The account's keys open it, and no others.
+        made.connection.run("cat >/root/.ssh/authorized_keys", input="".join(self.api.market.ssh_keys))
+        instance.run(str(made.address), {"22/tcp": 22})
+
+    def destroy(self, instance: Instance) -> None:
+        nspawn.destroy(self.machines.pop(instance.id))
+
+
+@pytest.fixture(scope="module")
+def vast() -> Iterator[VastApi]:
+    api = VastApi()
+    hosts = Hosts(api)
+    api.market.on_create, api.market.on_destroy = hosts.boot, hosts.destroy
+    for price in (0.3, 0.35, 0.9):
+        api.market.offer(dph_base=price)
+    api.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VAST_API_KEY", ACCOUNT_KEY)
+            yield api
+    finally:
+        api.stop()
+        for made in hosts.machines.values():
+            nspawn.destroy(made)
+        network.down(AFAR)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[nspawn.Machine]:
+    made = machine("desk", LAN, 0)
+    try:
+        boot(made)
+        yield made
+    finally:
+        nspawn.destroy(made)
+        network.down(LAN)
+
+
+@pytest.fixture(scope="module")
+def project(vast: VastApi, desk: nspawn.Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Of settings with one machine of one's own, and one to be rented."""
+    identity = tmp_path_factory.mktemp("keys") / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
+    own = {"name": "desk", "number": 0, "address": str(desk.address), "identity": desk.connection.identity,
+           "hostKey": ssh.host_key(str(desk.address), 22)}  # fmt: skip
+    base: dict[str, object] = {
+        "environment": "home",
+        "name": NAME,
+        "machines": [own],
+        "mesh": {"address": str(desk.address)},
+        "cluster": RANGES,
+        "rented": [{"name": "gpu", "number": 7, "maxUsdPerHour": 0.5, "gpuNames": ["RTX 4090"]}],
+        "vast": {"maxUsdPerHour": 0.5, "identity": str(identity), "url": vast.url},
+    }
+    files: dict[str, dict[str, object]] = {NAME: {"environment": "home"}, BASE: base}
+    for stack, config in files.items():
+        document = {"config": {f"homespun:{name}": value for name, value in config.items()}}
+        (settings.FOLDER / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document))
+    try:
+        made = Project(BASE, install(quiet))
+        made.prepare()
+        yield made
+        if Project.known(BASE):  # a test has failed: the machines go with all that is on them
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("FORGET", "1")
+                labs.down(NAME)
+    finally:
+        for stack in files:
+            (settings.FOLDER / f"Pulumi.{stack}.yaml").unlink()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(project: Project) -> Iterator[Path]:
+    """Of the cluster, once it is up."""
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    file = places.state() / "renting.kubeconfig"
+    file.write_text(project.outputs()["kubeconfig"])
+    file.chmod(0o600)
+    yield file
+    file.unlink()
+
+
+def ready(kubeconfig: Path) -> set[str]:
+    said = labs.kubectl(kubeconfig, "get", "nodes", "--no-headers")
+    return {line.split()[0] for line in said.splitlines() if line.split()[1] == "Ready"}
+
+
+def test_a_preview_says_what_it_would_cost_and_rents_nothing(vast: VastApi, project: Project) -> None:
+    assert "homespun-renting-gpu: 1 x RTX 4090, $0.3271 an hour" in labs.pulumi("preview", stack=BASE)
+    assert not vast.market.instances
+
+
+def test_it_becomes_a_node_of_its_own_site(vast: VastApi, kubeconfig: Path) -> None:
+    (instance,) = vast.market.instances.values()
+    assert instance.label == LABEL
+    assert ready(kubeconfig) == {"desk", "gpu"}
+    address = "jsonpath={.status.addresses[?(@.type=='InternalIP')].address}"
+    assert labs.kubectl(kubeconfig, "get", "node", "gpu", "-o", address) == "10.27.0.17"
+
+
+def test_it_runs_a_pod_that_is_meant_for_it(kubeconfig: Path) -> None:
+    assert "homespun.dev/rented" in labs.kubectl(kubeconfig, "get", "node", "gpu", "-o", "jsonpath={.spec.taints}")
+    spec = {**pod_spec("-m", "http.server", "8000"), "tolerations": TOLERATED,
+            "nodeSelector": {"kubernetes.io/hostname": "gpu"}}  # fmt: skip
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "afar"}, "spec": spec}
+    labs.kubectl(kubeconfig, "apply", "-f", "-", input=json.dumps(pod))
+    labs.kubectl(kubeconfig, "wait", "--for=condition=Ready", "pod/afar", "--timeout=120s")
+    host = partial(labs.kubectl, kubeconfig, "exec", "afar", "--", "/usr/bin/python3", "-c", check=False)
+    until("an answer through its kubelet", lambda: host("print(6 * 7)") == "42\n", 60)
+
+
+def test_the_price_is_an_output_and_the_key_in_no_state(project: Project) -> None:
+    assert project.outputs()["rented"] == {"gpu": "0.3271"}
+    kept = [path for path in (places.state() / "pulumi").rglob("*") if path.is_file() and ".pulumi" in path.parts]
+    assert kept
+    assert not [path for path in kept if ACCOUNT_KEY.encode() in path.read_bytes()]
+
+
+def test_a_second_up_changes_nothing_and_rents_nothing(vast: VastApi, kubeconfig: Path) -> None:
+    rented = vast.asked["create"]
+    said = labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    assert not any(word in said for word in ("created", "updated", "replaced", "deleted"))
+    assert vast.asked["create"] == rented
+
+
+def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: Path) -> None:
+    (lost,) = vast.market.instances.values()
+    lost.become("offline")
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    (instance,) = vast.market.instances.values()
+    assert instance is not lost
+    assert vast.market.destroyed == [lost]
+    until("both", lambda: ready(kubeconfig) == {"desk", "gpu"}, 60)
+
+
+def test_down_gives_back_all_of_its_label_that_one_too_which_nobody_knows_of(vast: VastApi, kubeconfig: Path) -> None:
+    account = client.connect(ACCOUNT_KEY, vast.url)
+    account.create(vast.market.offer().id, Intent(LABEL, f"{VM_IMAGES}x", 40))
+    other = account.create(vast.market.offer(boots=False).id, Intent("another's", f"{VM_IMAGES}x", 40))
+    said = labs.down(NAME)
+    assert "gone   rented gpu" in said
+    assert list(vast.market.instances) == [other.id]

@@ -1,0 +1,120 @@
+"""A machine is rented once, comes up or is destroyed, and whatever fails leaves nothing that costs money."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from homespun.clients.vast import renting
+from homespun.clients.vast.client import Vast
+from homespun.clients.vast.errors import LostReply, NoOffer, NotUp
+from homespun.clients.vast.instances import Instance
+from homespun.clients.vast.offers import Query
+from tests.integration.clients.vast.intents import VM
+from tests.integration.parts.vast_api import NOTHING_CAME_OF_IT, REPLY_LOST, TAKEN, Fault, VastApi
+
+QUERY = Query(disk_gb=VM.disk_gb, max_dollars_an_hour=Decimal("0.50"))
+
+
+def rent(vast: Vast, query: Query = QUERY, opens: bool = True, seconds: float = 20) -> Instance:
+    """Whatever runs lets us in, if `opens`."""
+    found, key = renting.rent(vast, query, VM, lambda one: "key" if opens else None, seconds, lambda what: None)
+    assert key == "key"
+    return found
+
+
+def test_the_cheapest_that_is_as_asked_is_taken(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer(dph_base=0.3)
+    cheapest = vast_api.market.offer(dph_base=0.2)
+    vast_api.market.offer(dph_base=0.1, reliability=0.5)
+    assert rent(vast).machine_id == cheapest.machine_id
+
+
+def test_what_costs_more_than_one_would_pay_is_not_rented(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.careless = True  # the server's word is not taken for it
+    vast_api.market.offer(dph_base=0.51)
+    with pytest.raises(NoOffer, match=r"at \$0.50 an hour or less, found none"):
+        rent(vast)
+    assert vast_api.asked["create"] == 0
+
+
+def test_an_offer_that_is_taken_leads_to_the_next(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer(dph_base=0.2)
+    second = vast_api.market.offer(dph_base=0.3)
+    vast_api.fail("create", TAKEN)
+    assert rent(vast).machine_id == second.machine_id
+
+
+def test_after_a_lost_reply_it_is_found_and_not_rented_twice(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+    vast_api.market.offer()
+    vast_api.fail("create", REPLY_LOST)
+    found = rent(vast)
+    assert list(vast_api.market.instances) == [found.id]
+
+
+def test_a_lost_reply_of_which_nothing_came_is_told_and_nothing_is_rented_for_it(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+    vast_api.fail("create", Fault(502, "<html>Bad Gateway</html>"))
+    with pytest.raises(LostReply, match="by its label"):
+        rent(vast)
+    assert vast_api.asked["create"] == 1
+    assert not vast_api.market.instances
+
+
+def test_one_that_an_earlier_try_rented_is_taken_up(vast_api: VastApi, vast: Vast) -> None:
+    there = vast.create(vast_api.market.offer().id, VM)
+    vast_api.market.offer()
+    assert rent(vast).id == there.id
+    assert vast_api.asked["create"] == 1
+
+
+def test_others_of_the_label_and_those_that_are_not_alive_are_destroyed(vast_api: VastApi, vast: Vast) -> None:
+    ended, first, second = (vast.create(vast_api.market.offer().id, VM).id for _ in range(3))
+    vast_api.market.instances[ended].stop()
+    other = vast.create(vast_api.market.offer().id, replace(VM, label="somebody's")).id
+    assert rent(vast).id == first
+    assert list(vast_api.market.instances) == [first, other]
+    assert {one.id for one in vast_api.market.destroyed} == {ended, second}
+
+
+def test_a_machine_that_does_not_boot_is_destroyed_and_another_taken(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer(dph_base=0.1, boots=False)
+    good = vast_api.market.offer(dph_base=0.2)
+    found = rent(vast, seconds=1)
+    assert found.machine_id == good.machine_id
+    assert list(vast_api.market.instances) == [found.id]
+
+
+def test_of_machines_that_let_nobody_in_none_stays(vast_api: VastApi, vast: Vast) -> None:
+    for price in (0.1, 0.2, 0.3, 0.4):
+        vast_api.market.offer(dph_base=price)
+    with pytest.raises(NotUp, match="can be reached within"):
+        rent(vast, opens=False, seconds=0.5)
+    assert len(vast_api.market.destroyed) == renting.MACHINES
+    assert not vast_api.market.instances
+
+
+def test_one_that_vast_ai_knows_nothing_of_is_not_waited_for(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+    vast_api.fail("create", NOTHING_CAME_OF_IT)
+    assert rent(vast).id in vast_api.market.instances
+
+
+def test_an_instance_that_came_of_an_error_is_destroyed(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+    bid = replace(VM, bid=Decimal("0.01"))
+    with pytest.raises(Exception, match="it is destroyed"):
+        renting.rent(vast, QUERY, bid, lambda one: "key", 5, lambda what: None)
+    assert not vast_api.market.instances
+
+
+def test_what_breaks_the_way_in_destroys_it(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+
+    def interrupted(_: Instance) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        renting.rent(vast, QUERY, VM, interrupted, 5, lambda what: None)
+    assert not vast_api.market.instances
