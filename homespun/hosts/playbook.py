@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import ansible_mitogen
 import ansible_runner
 
 from homespun.hosts import layout
 from homespun.hosts.ssh import Connection
 
 ANSIBLE: Final = Path(__file__).parent / "ansible"
+STRATEGIES: Final = Path(ansible_mitogen.__file__).parent / "plugins/strategy"
 
 
 def main() -> int:
@@ -42,6 +44,9 @@ def main() -> int:
             "ANSIBLE_SSH_CONTROL_PATH_DIR": request["folder"],
             "ANSIBLE_HOME": request["folder"],
             "ANSIBLE_REMOTE_TEMP": layout.SCRATCH,
+            # One Python on the machine for all tasks, where Ansible would start one for each, and send it its modules.
+            "ANSIBLE_STRATEGY": "mitogen_linear",
+            "ANSIBLE_STRATEGY_PLUGINS": str(STRATEGIES),
         },
         cmdline="--check" if request["check"] else None,
         quiet=True,
