@@ -13,7 +13,7 @@ from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.node import ClusterNode
 from stacks.cluster.resource import KubernetesCluster
 from stacks.hosts import Host
-from stacks.machines import own, sites, vast
+from stacks.machines import own, sites
 from stacks.machines.lab import LabMachine
 from stacks.machines.own import OwnMachine
 from stacks.machines.vast import RentedMachine
@@ -112,9 +112,7 @@ def _own_machines(settings: HomeBase) -> dict[str, AnyMachine]:
     there = {name: OwnMachine(reached.address, reached) for name, reached in own.connections(settings).items()}
     if not settings.vast:
         return {**there}
-    rented = {
-        one.name: RentedMachine(one.name, vast.label(settings, one.name), one, settings.vast) for one in settings.rented
-    }
+    rented = {one.name: RentedMachine(one, settings.vast, settings) for one in settings.rented}
     if rented:
         pulumi.export("rented", {name: machine.usd_per_hour for name, machine in rented.items()})
     return {**there, **rented}

@@ -27,10 +27,11 @@ from pulumi.dynamic import (
 from homespun import places
 from homespun.clients.errors import Denied, ServiceError
 from homespun.clients.vast import client, renting
-from homespun.clients.vast.client import Vast
-from homespun.clients.vast.instances import Instance, Intent, Status
+from homespun.clients.vast.client import DESTROY, Vast
+from homespun.clients.vast.instances import Created, Instance, Intent, Status
 from homespun.clients.vast.offers import Offer, Query
-from homespun.hosts import ssh
+from homespun.hosts import leaving, ssh
+from homespun.hosts.cluster import API_PORT
 from homespun.hosts.ssh import Connection
 from stacks import progress
 from stacks.settings import HomeBase, RentedSettings, VastSettings
@@ -41,7 +42,9 @@ KEY_FILE: Final = Path(".config/vastai/vast_api_key")
 BOOT_SECONDS: Final = 900.0
 """From the rental until it lets us in."""
 ASKED: Final = ("url", "label", "gpu_names", "gpus", "gpu_ram_gib", "disk_gb", "image")
-"""What makes a machine another one. Of what it may cost at most only the rental takes note."""
+"""What makes a machine another one."""
+UPDATED: Final = ("connection", "max_usd_per_hour", "cluster", "dark_minutes")
+"""What else may change. Of what it may cost at most only the next rental takes note."""
 MIB: Final = 1000
 """Of a GPU's memory in each GiB that is asked for: a machine tells what its driver leaves (24564 of 24 GiB)."""
 
@@ -113,7 +116,7 @@ class RentedMachineProvider(ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """What is asked for is another machine; so is one in the place of one that was lost."""
         changed = [name for name in (*ASKED, "instance") if olds.get(name) != news.get(name)]
-        otherwise = any(olds.get(name) != news.get(name) for name in ("connection", "max_usd_per_hour"))
+        otherwise = any(olds.get(name) != news.get(name) for name in UPDATED)
         return DiffResult(changes=bool(changed) or otherwise, replaces=changed, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -125,7 +128,7 @@ class RentedMachineProvider(ResourceProvider):
                 vast,
                 query(props),
                 Intent(name, props["image"], int(props["disk_gb"])),
-                lambda instance: _let_in(instance, props),
+                lambda instance, made: _let_in(instance, made, props),
                 BOOT_SECONDS,
                 lambda what: progress.tell("rent", f"{name}: {what}"),
             )
@@ -145,7 +148,9 @@ class RentedMachineProvider(ResourceProvider):
         found = account(news["url"]).show(int(id_))
         if found is None:
             raise Denied(f"vast.ai: instance {id_}: expected it, it is gone; the next `pulumi up` rents another")
-        return UpdateResult(self._outputs(found, olds["host_key"], news))
+        outputs = self._outputs(found, olds["host_key"], news)
+        _arm(outputs["connection"], news, found.id)
+        return UpdateResult(outputs)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Destroy it, with all that is on it. Raises NotDestroyed, which says how to end it by hand."""
@@ -171,11 +176,12 @@ class RentedMachine(Resource, module="homespun", name="RentedMachine"):
     connection: pulumi.Output[dict[str, Any]]
     usd_per_hour: pulumi.Output[str]
 
-    def __init__(self, name: str, named: str, asked: RentedSettings, account: VastSettings) -> None:
-        """`named` is its label."""
+    def __init__(self, asked: RentedSettings, account: VastSettings, settings: HomeBase) -> None:
         inputs = {
             "url": account.url,
-            "label": named,
+            "label": label(settings, asked.name),
+            "cluster": f"{settings.lan(settings.first)}:{API_PORT}",
+            "dark_minutes": account.dark_minutes,
             **_asked(asked),
             "identity": str(account.identity),
             "instance": None,
@@ -183,7 +189,7 @@ class RentedMachine(Resource, module="homespun", name="RentedMachine"):
             "host_key": None,
             "usd_per_hour": None,
         }
-        super().__init__(RentedMachineProvider(), name, inputs)
+        super().__init__(RentedMachineProvider(), asked.name, inputs)
 
 
 def _asked(settings: RentedSettings) -> dict[str, Any]:
@@ -216,13 +222,21 @@ def _price(found: Instance) -> str:
     return "unknown" if found.dollars_an_hour is None else f"{found.dollars_an_hour:.4f}"
 
 
-def _let_in(found: Instance, props: Mapping[str, Any]) -> str | None:
-    """The host key that it shows, if it lets us in; None as long as it does not."""
+def _let_in(found: Instance, made: Created, props: Mapping[str, Any]) -> str | None:
+    """The host key that it shows, once it lets us in and is told when to leave; None as long as it does not."""
     if not found.ssh_host or not (key := ssh.host_key(found.ssh_host, found.ssh_port)):
         return None
     reached = _connection(found, props)
     _remember(reached, key)
-    return key if Connection(**reached).answers() else None
+    if not Connection(**reached).answers():
+        return None
+    _arm(reached, props, found.id, made.api_key)
+    return key
+
+
+def _arm(reached: Mapping[str, Any], props: Mapping[str, Any], number: int, key: str = "") -> None:
+    instance = f"{props['url']}{DESTROY.path.format(number)}"
+    leaving.arm(Connection(**reached), props["cluster"], instance, int(props["dark_minutes"]), key)
 
 
 def _connection(found: Instance, props: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,8 @@ class VastSettings(Section):
     """For all that is rented together."""
     identity: FilePath = Field(default_factory=lambda: Path("~/.ssh/id_ed25519").expanduser())
     """The private key that opens what is rented; the account is given its public half."""
+    dark_minutes: Annotated[int, whole(range(10, 1441), "minutes, 10 to 1440")] = 60
+    """After so long without a word of the cluster a rented machine destroys itself."""
     url: Annotated[str, matching(r"https?://\S+(?<!/)", "an address such as https://console.vast.ai")] = URL
 
 

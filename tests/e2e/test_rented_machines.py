@@ -19,7 +19,8 @@ from cli.project import Project
 from homespun import places
 from homespun.clients.vast import client
 from homespun.clients.vast.instances import VM_IMAGES, Intent
-from homespun.hosts import headscale, mesh, ssh
+from homespun.hosts import headscale, leaving, mesh, ssh
+from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import network, nspawn, rootfs
 from stacks.machines.network import Network
@@ -75,7 +76,8 @@ class Hosts:
 
 @pytest.fixture(scope="module")
 def vast() -> Iterator[VastApi]:
-    api = VastApi()
+    network.up(AFAR)
+    api = VastApi(str(AFAR.gateway))  # machines reach it too
     hosts = Hosts(api)
     api.market.on_create, api.market.on_destroy = hosts.boot, hosts.destroy
     for price in (0.3, 0.35, 0.9):
@@ -104,10 +106,16 @@ def desk() -> Iterator[nspawn.Machine]:
 
 
 @pytest.fixture(scope="module")
-def project(vast: VastApi, desk: nspawn.Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private key that opens what is rented."""
+    path = tmp_path_factory.mktemp("keys") / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Project]:
     """Of settings with one machine of one's own, and one to be rented."""
-    identity = tmp_path_factory.mktemp("keys") / "id_ed25519"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
     own = {"name": "desk", "number": 0, "address": str(desk.address), "identity": desk.connection.identity,
            "hostKey": ssh.host_key(str(desk.address), 22)}  # fmt: skip
     base: dict[str, object] = {
@@ -198,6 +206,23 @@ def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: 
     assert instance is not lost
     assert vast.market.destroyed == [lost]
     until("both", lambda: ready(kubeconfig) == {"desk", "gpu"}, 60)
+
+
+def test_one_whose_cluster_is_dark_destroys_itself(
+    vast: VastApi, desk: nspawn.Machine, identity: Path, kubeconfig: Path
+) -> None:
+    (instance,) = vast.market.instances.values()
+    pinned = places.state() / "home" / f"{LABEL}.known_hosts"
+    rented = Connection(instance.public_ipaddr, "root", str(identity), str(pinned))
+    rented.run(
+        f"grep -q 'minutes 60' /etc/systemd/system/{leaving.UNIT}"
+        f" && sed -i 's/minutes 60/minutes 0.3/' /etc/systemd/system/{leaving.UNIT}"
+        f" && systemctl daemon-reload && systemctl restart {leaving.UNIT}"
+    )
+    nspawn.stop(desk, grace=0)
+    until("its end", lambda: not vast.market.instances, 120)
+    assert vast.destroyed_by[-1] == instance.api_key
+    nspawn.start(desk)
 
 
 def test_down_gives_back_all_of_its_label_that_one_too_which_nobody_knows_of(vast: VastApi, kubeconfig: Path) -> None:

@@ -1,7 +1,6 @@
 """Renting a machine, with all that may go wrong on the way: what fails leaves nothing that costs money.
 
-A machine is known by its label: what is there under it already, as an earlier try that was cut off may have left it, is
-looked at before anything is rented.
+A machine is known by its label: whatever is there under it already is destroyed before anything is rented.
 """
 
 import time
@@ -12,7 +11,7 @@ from typing import Final, TypeVar
 from homespun.clients.errors import Exhausted, Refused, Unreachable
 from homespun.clients.vast.client import Vast
 from homespun.clients.vast.errors import CreatedDespiteError, LostReply, NoOffer, NotUp, OfferTaken
-from homespun.clients.vast.instances import Instance, Intent, Status
+from homespun.clients.vast.instances import Created, Instance, Intent, Status
 from homespun.clients.vast.offers import Offer, Query
 
 MACHINES: Final = 3
@@ -44,85 +43,86 @@ def present(vast: Vast, label: str) -> Instance | None:
     return min(alive, key=lambda one: one.id, default=None)
 
 
-def clear(vast: Vast, label: str, but: Instance | None = None) -> list[int]:
-    """Destroy all instances of this label, but one; the numbers of those that were. Raises NotDestroyed."""
+def clear(vast: Vast, label: str) -> list[int]:
+    """Destroy all instances of this label; the numbers of those that were. Raises NotDestroyed."""
     there = [one.id for one in vast.by_label(label) if one.status is not Status.GONE]
-    others = [number for number in there if not but or number != but.id]
-    for number in others:
+    for number in there:
         vast.destroy(number)
-    return others
+    return there
 
 
 def rent(
     vast: Vast,
     query: Query,
     intent: Intent,
-    reached: Callable[[Instance], T | None],
+    reached: Callable[[Instance, Created], T | None],
     boot_seconds: float,
     tell: Callable[[str], object],
 ) -> tuple[Instance, T]:
     """A running instance of this label, and what `reached` found when it could be reached.
 
-    Destroys what is of this label and not alive, and what does not come up in `boot_seconds`; then another machine is
-    taken, MACHINES in all. Raises NoOffer, NotUp, LostReply (one may exist: the label is looked for the next time),
-    NotDestroyed (one goes on costing money), or another ServiceError; but for these two nothing is rented then.
+    Destroys what is of this label already (an earlier try that was cut off may have left it, and its key is told once),
+    and what does not come up in `boot_seconds`; then another machine is taken, MACHINES in all. Raises NoOffer, NotUp,
+    LostReply (one may exist: the label is cleared the next time), NotDestroyed (one goes on costing money), or another
+    ServiceError; but for these two nothing is rented then.
     """
-    there = present(vast, intent.label)
-    clear(vast, intent.label, but=there)
-    number, failed = there.id if there else None, query.excluded_machines
+    clear(vast, intent.label)
+    failed = query.excluded_machines
     for left in reversed(range(MACHINES)):
-        if number is None:
-            tell("looking for offers")
-            number = _take(vast, replace(query, excluded_machines=failed), intent)
+        tell("looking for offers")
+        made = _take(vast, replace(query, excluded_machines=failed), intent)
         try:
-            return _up(vast, number, reached, boot_seconds, tell)
+            return _up(vast, made, reached, boot_seconds, tell)
         except NotUp as error:
-            vast.destroy(number)
+            vast.destroy(made.id)
             if not left:
                 raise
             tell(f"{error}; another one")
-            number, failed = None, failed | ({error.machine_id} if error.machine_id is not None else set())
+            failed |= {error.machine_id} if error.machine_id is not None else set()
         except BaseException:
-            vast.destroy(number)
+            vast.destroy(made.id)
             raise
     raise AssertionError("not reached: the last one that fails is raised")
 
 
-def _take(vast: Vast, query: Query, intent: Intent) -> int:
-    """The number of the instance that an offer became."""
+def _take(vast: Vast, query: Query, intent: Intent) -> Created:
+    """What an offer became, the cheapest first."""
     for offer in offered(vast, query)[:OFFERS]:
         try:
-            return vast.create(offer.id, intent).id
+            return vast.create(offer.id, intent)
         except OfferTaken:
             continue
         except CreatedDespiteError as error:
             vast.destroy(error.instance_id)
             raise Refused(f"{error}: done, it is destroyed") from error
         except LostReply:
-            if found := next(filter(None, (present(vast, intent.label) for _ in range(LOOKS))), None):
-                return found.id
-            raise
+            if not any(clear(vast, intent.label) for _ in range(LOOKS)):
+                raise
     raise NoOffer(f"vast.ai: {intent.label}: expected one of {OFFERS} offers, all were taken by others; try again")
 
 
 def _up(
-    vast: Vast, number: int, reached: Callable[[Instance], T | None], seconds: float, tell: Callable[[str], object]
+    vast: Vast,
+    made: Created,
+    reached: Callable[[Instance, Created], T | None],
+    seconds: float,
+    tell: Callable[[str], object],
 ) -> tuple[Instance, T]:
     end, machine, said = time.monotonic() + seconds, None, ""
     while time.monotonic() < end:
         try:
-            found = vast.show(number)
+            found = vast.show(made.id)
         except (Unreachable, Exhausted) as error:  # what is rented is not given up for an answer
             said = str(error)
             continue
         machine = found.machine_id if found else machine
         if found is None or found.status not in ALIVE:
             words = f"{found.word} {found.message}".strip() if found else "is gone"
-            raise NotUp(f"vast.ai: instance {number}: expected it to run, it {words}", machine)
-        before, said = said, f"instance {number}: {found.word or 'being made'} {found.message}".strip()
+            raise NotUp(f"vast.ai: instance {made.id}: expected it to run, it {words}", machine)
+        before, said = said, f"instance {made.id}: {found.word or 'being made'} {found.message}".strip()
         if said != before:
             tell(said)
-        if found.status is Status.RUNNING and (what := reached(found)) is not None:
+        if found.status is Status.RUNNING and (what := reached(found, made)) is not None:
             return found, what
     raise NotUp(
         f"vast.ai: expected a machine that can be reached within {seconds:.0f} s, got {said or 'no answer'}", machine

@@ -76,7 +76,8 @@ Handler = Callable[[Request, Any, str], Answer]
 class VastApi:
     """The server. `market` is what stands behind it; `fail` makes the next calls of an endpoint go wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.reset()
         app = Starlette(
             routes=[
@@ -92,7 +93,7 @@ class VastApi:
                 self._route("account", "GET", "/api/v0/users/current", 2.0, self._account),  # the client's
             ]
         )
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(app, host, 0, log_level="critical", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def reset(self) -> None:
@@ -103,6 +104,8 @@ class VastApi:
         self.asked: Counter[str] = Counter()
         """Calls of each endpoint, those that were too soon among them."""
         self.too_soon: Counter[str] = Counter()
+        self.destroyed_by: list[str] = []
+        """The key of each call that destroyed an instance."""
         self.skipped_page = False
         """Lists leave out their second page."""
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
@@ -120,7 +123,7 @@ class VastApi:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return f"http://{self._host}:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
     def fail(self, endpoint: str, fault: Fault, times: int = 1) -> None:
         self._faults[endpoint].extend([fault] * times)
@@ -254,6 +257,7 @@ class VastApi:
     def _destroy(self, request: Request, body: Any, token: str) -> Answer:
         instance = self._instance(request)
         self.market.destroy(instance)
+        self.destroyed_by.append(token)
         return Answer({"success": True}, contract.Done, before=lambda: self.market.on_destroy(instance))
 
     def _ssh_keys(self, request: Request, body: Any, token: str) -> Answer:

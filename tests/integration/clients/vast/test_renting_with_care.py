@@ -8,7 +8,7 @@ import pytest
 from homespun.clients.vast import renting
 from homespun.clients.vast.client import Vast
 from homespun.clients.vast.errors import LostReply, NoOffer, NotUp
-from homespun.clients.vast.instances import Instance
+from homespun.clients.vast.instances import Created, Instance
 from homespun.clients.vast.offers import Query
 from tests.integration.clients.vast.intents import VM
 from tests.integration.parts.vast_api import NOTHING_CAME_OF_IT, REPLY_LOST, TAKEN, Fault, VastApi
@@ -18,7 +18,7 @@ QUERY = Query(disk_gb=VM.disk_gb, max_dollars_an_hour=Decimal("0.50"))
 
 def rent(vast: Vast, query: Query = QUERY, opens: bool = True, seconds: float = 20) -> Instance:
     """Whatever runs lets us in, if `opens`."""
-    found, key = renting.rent(vast, query, VM, lambda one: "key" if opens else None, seconds, lambda what: None)
+    found, key = renting.rent(vast, query, VM, lambda one, made: "key" if opens else None, seconds, lambda what: None)
     assert key == "key"
     return found
 
@@ -45,11 +45,12 @@ def test_an_offer_that_is_taken_leads_to_the_next(vast_api: VastApi, vast: Vast)
     assert rent(vast).machine_id == second.machine_id
 
 
-def test_after_a_lost_reply_it_is_found_and_not_rented_twice(vast_api: VastApi, vast: Vast) -> None:
+def test_what_a_lost_reply_rented_is_destroyed_and_the_next_offer_taken(vast_api: VastApi, vast: Vast) -> None:
     vast_api.market.offer()
-    vast_api.market.offer()
+    second = vast_api.market.offer()
     vast_api.fail("create", REPLY_LOST)
     found = rent(vast)
+    assert found.machine_id == second.machine_id
     assert list(vast_api.market.instances) == [found.id]
 
 
@@ -62,20 +63,19 @@ def test_a_lost_reply_of_which_nothing_came_is_told_and_nothing_is_rented_for_it
     assert not vast_api.market.instances
 
 
-def test_one_that_an_earlier_try_rented_is_taken_up(vast_api: VastApi, vast: Vast) -> None:
-    there = vast.create(vast_api.market.offer().id, VM)
-    vast_api.market.offer()
-    assert rent(vast).id == there.id
-    assert vast_api.asked["create"] == 1
-
-
-def test_others_of_the_label_and_those_that_are_not_alive_are_destroyed(vast_api: VastApi, vast: Vast) -> None:
-    ended, first, second = (vast.create(vast_api.market.offer().id, VM).id for _ in range(3))
+def test_all_that_earlier_tries_left_under_the_label_goes_and_nothing_else(vast_api: VastApi, vast: Vast) -> None:
+    ended, running = (vast.create(vast_api.market.offer().id, VM).id for _ in range(2))
     vast_api.market.instances[ended].stop()
     other = vast.create(vast_api.market.offer().id, replace(VM, label="somebody's")).id
-    assert rent(vast).id == first
-    assert list(vast_api.market.instances) == [first, other]
-    assert {one.id for one in vast_api.market.destroyed} == {ended, second}
+    found = rent(vast)
+    assert set(vast_api.market.instances) == {other, found.id}
+    assert {one.id for one in vast_api.market.destroyed} == {ended, running}
+
+
+def test_the_key_of_the_instance_is_handed_to_who_reaches_it(vast_api: VastApi, vast: Vast) -> None:
+    vast_api.market.offer()
+    found, key = renting.rent(vast, QUERY, VM, lambda one, made: made.api_key, 20, lambda what: None)
+    assert key == vast_api.market.instances[found.id].api_key
 
 
 def test_a_machine_that_does_not_boot_is_destroyed_and_another_taken(vast_api: VastApi, vast: Vast) -> None:
@@ -105,14 +105,14 @@ def test_an_instance_that_came_of_an_error_is_destroyed(vast_api: VastApi, vast:
     vast_api.market.offer()
     bid = replace(VM, bid=Decimal("0.01"))
     with pytest.raises(Exception, match="it is destroyed"):
-        renting.rent(vast, QUERY, bid, lambda one: "key", 5, lambda what: None)
+        renting.rent(vast, QUERY, bid, lambda one, made: "key", 5, lambda what: None)
     assert not vast_api.market.instances
 
 
 def test_what_breaks_the_way_in_destroys_it(vast_api: VastApi, vast: Vast) -> None:
     vast_api.market.offer()
 
-    def interrupted(_: Instance) -> str:
+    def interrupted(_: Instance, made: Created) -> str:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
