@@ -14,7 +14,7 @@ UNIT: Final = "homespun-leave.service"
 
 
 def arm(machine: Connection, cluster: str, instance: str, minutes: int, key: str = "") -> None:
-    """Have it destroy itself at `instance`, a URL of the provider's, once nobody answers at `cluster`, host:port, for long.
+    """Have it destroy itself at the provider's URL `instance` once nobody answers at `cluster`, host:port, for so long.
 
     The key is written down if there is one; else the one that is there stays. Raises UnreachableError, CommandError.
     """
