@@ -29,6 +29,8 @@ from tools.table import JOBSET_IMAGE, KUBERNETES_VERSION
 AnyMachine = LabMachine | OwnMachine | RentedMachine
 RENTED: Final = "homespun.dev/rented"
 """The taint of a rented node: only what tolerates it is placed there."""
+PRICE: Final = "homespun.dev/usd-per-hour"
+"""The label that says what a rented node costs."""
 FOLDER_SIZE: Final = "5Gi"
 """What a volume says of its size that is a folder of a machine: it may take what the machine has."""
 
@@ -47,10 +49,9 @@ def base(settings: OwnBase) -> None:
         opts = pulumi.ResourceOptions(
             parent=one.resource, deleted_with=made if one.is_ours else None, depends_on=[one.host, made]
         )
-        taints = [RENTED] if one.is_rented else []
         ClusterNode(
             one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
-            taints=taints,
+            taints=[RENTED] if one.is_rented else [], labels=one.labels,
         )  # fmt: skip
     pulumi.export("address", str(settings.lan(settings.first)))
     pulumi.export("node", first.member.name)
@@ -77,6 +78,11 @@ class Machine:
     def is_rented(self) -> bool:
         """Whether it may go at any time, and is far away: what is not sent there on purpose is kept off it."""
         return isinstance(self.resource, RentedMachine)
+
+    @property
+    def labels(self) -> dict[str, pulumi.Output[str]]:
+        """Of its node."""
+        return {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
 
     def goes_with_it(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Of what is on it: nobody needs to take it off a machine that goes itself."""

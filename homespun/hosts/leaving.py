@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from homespun.hosts import leave
+from homespun.hosts.programs import leave
 from homespun.hosts.ssh import Connection
 
 FOLDER: Final = "/var/lib/homespun-rented"

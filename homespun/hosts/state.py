@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from homespun.hosts import headscale, mesh, ways
+from homespun.hosts import headscale, mesh, paths, ways
 from homespun.hosts.cluster import Cluster, Member, Mesh
 from homespun.hosts.facts import STATE_FILE, Facts
 from homespun.hosts.files import Artifact, File, binary, text, unit
@@ -108,6 +108,7 @@ def desired(
         unit(egress, EGRESS_UNIT),
         *ways.files(member, others, joined),
         *(mesh.files(member, joined, facts, artifacts) if joined else ()),
+        *(paths.files(member, others, cluster) if joined else ()),
     ]
     control = joined if joined and joined.is_served_by(member) else None
     if control:
@@ -134,6 +135,7 @@ def desired(
             ways.TIMER,
             containerd,
             kubelet,
+            *((paths.UNIT,) if joined else ()),
         ),
         images=images,
         hosts=((cluster.endpoint_address, cluster.endpoint),),

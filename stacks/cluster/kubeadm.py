@@ -4,6 +4,7 @@ Source of the format: https://kubernetes.io/docs/reference/config-api/kubeadm-co
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,10 +24,13 @@ class NodeRegistration:
     cgroup_version: int
     taints: tuple[str, ...] = ()
     """None: a control plane that is one's only machine runs pods too."""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As kubeadm reads it."""
         # Its other half, `failCgroupV1: false`, is in the machine's patch.
+        words = ",".join(f"{name}={value}" for name, value in self.labels.items())
+        labels = {"node-labels": words} if words else {}
         ignored = ["SystemVerification"] if self.cgroup_version == 1 else []
         return {
             "name": self.name,
@@ -34,7 +38,7 @@ class NodeRegistration:
             "imagePullPolicy": "IfNotPresent",
             "ignorePreflightErrors": ignored,
             "taints": [{"key": key, "effect": "NoSchedule"} for key in self.taints],
-            "kubeletExtraArgs": _arguments({"node-ip": self.address}),
+            "kubeletExtraArgs": _arguments({"node-ip": self.address, **labels}),
         }
 
 

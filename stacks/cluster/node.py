@@ -1,6 +1,6 @@
 """A further machine of a cluster as a Pulumi resource: a thin shell over `bootstrap`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -28,7 +28,8 @@ class NodeProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """kubeadm join, and wait for the node to be Ready; a failure leaves the machine as before."""
         reached, control_plane = hosts.connection(props["connection"]), hosts.connection(props["control_plane"])
-        node = NodeRegistration(props["node"], props["address"], int(props["cgroup_version"]), tuple(props["taints"]))
+        version, taints, labels = int(props["cgroup_version"]), tuple(props["taints"]), props["labels"]
+        node = NodeRegistration(props["node"], props["address"], version, taints, labels)
         with progress.stage("nodes", f"kubeadm join {node.name}"):
             kubeconfig, kubectl = bootstrap.kubeconfig(control_plane), hosts.tool("kubectl")
             try:
@@ -78,6 +79,7 @@ class ClusterNode(Resource, module="homespun", name="Node"):
         opts: pulumi.ResourceOptions,
         *,
         taints: Sequence[str] = (),
+        labels: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> None:
         """`authority` tells the cluster from another that was made in its place (`kubeconfig.identifier`)."""
         inputs = {
@@ -89,5 +91,6 @@ class ClusterNode(Resource, module="homespun", name="Node"):
             "connection": connection,
             "cgroup_version": cgroup_version,
             "taints": list(taints),
+            "labels": dict(labels or {}),
         }
         super().__init__(NodeProvider(), name, inputs, opts)

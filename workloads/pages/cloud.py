@@ -1,5 +1,6 @@
 """What there is in the cloud, as the page shows it. Pure: out of the API server's documents."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,12 @@ MACHINE_ADVICE: Final = {
 }
 
 
+PATHS: Final = "homespun.dev/paths"
+"""The annotation in which a node says how it reaches those of other sites (`homespun/hosts/programs/paths.py`)."""
+PRICE: Final = "homespun.dev/usd-per-hour"
+"""The label of a rented node."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """A node of the cluster."""
@@ -26,6 +33,12 @@ class Machine:
     cores: str
     memory_gib: float
     version: str
+    since: str
+    """When it became a node: date and minute, UTC."""
+    price: str
+    """Dollars an hour of one that is rented; '' for one's own."""
+    paths: tuple[str, ...]
+    """How it reaches machines of other sites, a line for each."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,25 @@ def machine(node: Document) -> Machine:
         cores=str(capacity.get("cpu", "?")),
         memory_gib=gibibytes(str(capacity.get("memory", "0"))),
         version=(status.get("nodeInfo") or {}).get("kubeletVersion", ""),
+        since=str(node["metadata"].get("creationTimestamp", ""))[:16].replace("T", " "),
+        price=(node["metadata"].get("labels") or {}).get(PRICE, ""),
+        paths=paths((node["metadata"].get("annotations") or {}).get(PATHS, "[]")) if is_ready else (),
     )
+
+
+def paths(said: str) -> tuple[str, ...]:
+    """How a node reaches others, as it says itself; () where that can't be read."""
+    try:
+        return tuple(map(_path, json.loads(said)))
+    except (LookupError, TypeError, ValueError):
+        return ()
+
+
+def _path(said: Mapping[str, Any]) -> str:
+    if not said["by"]:
+        return f"{said['to']} does not answer"
+    idle = "" if said["idle"] is None else f", handshake {said['idle']} s before"
+    return f"{said['to']} {'directly' if said['by'] == 'direct' else 'relayed'} in {said['ms']:g} ms{idle}"
 
 
 def model(document: Document) -> Model:

@@ -142,7 +142,7 @@ def test_a_mesh_brings_its_own_units_and_changes_what_pods_may_send_at_once() ->
     alone, joined = desired(role="worker"), desired(role="worker", joined=MESH)
     new = set(joined.digests()) - set(alone.digests())
     assert {name for name in new if name.startswith("unit")} == {
-        "unit homespun-mesh.service", "unit homespun-tailscaled.service",
+        "unit homespun-mesh.service", "unit homespun-tailscaled.service", "unit homespun-paths.service",
     }  # fmt: skip
     assert changed(alone, joined) == {"file /opt/homespun/etc/cni/10-homespun.conflist", "file /opt/homespun/etc/ways"}
 

@@ -14,7 +14,7 @@ from tests.integration.clients.vast.intents import VM
 from tests.integration.parts.vast_api import Fault, VastApi
 from tests.waiting import until
 
-QUICK = "from homespun.hosts import leave; leave.SECONDS = 0.05; leave.main()"
+QUICK = "from homespun.hosts.programs import leave; leave.SECONDS = 0.05; leave.main()"
 FAILED = Fault(500, "no")
 
 

@@ -1,97 +1,22 @@
-"""Machines on one LAN, and one behind another NAT, are one cluster; one more or less is an edit and `pulumi up`.
-
-A lab of three beside the first one, of its base stack alone.
-"""
+"""Machines on one LAN, and one behind another NAT, are one cluster; one more or less is an edit and `pulumi up`."""
 
 import json
-from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import permutations
 from typing import Any
 
-import pytest
 import yaml
 
-from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import mesh, ways
-from stacks import settings
 from stacks.cluster import bootstrap
 from stacks.machines import nspawn
-from tests.e2e import lab as labs
-from tests.e2e import web as web_servers
 from tests.e2e.lab import Lab, quiet
-from tests.e2e.web import LABELS, SERVICE, pod_spec
+from tests.e2e.mesh.trio import ALL, BASE, Pods, ask, machine, nodes, pulumi_up, reaches
 from tests.waiting import until
 from tools.pulumi.install import install
 
-NAME = "trio"
-BASE = f"{NAME}{settings.BASE}"
-ALL = {"m0", "m1", "m2"}
 FIRST, LAST = {"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}
-
-
-@pytest.fixture(scope="module")
-def trio() -> Iterator[Lab]:
-    labs.down(NAME)
-    project = Project(BASE, install(quiet))
-    project.prepare()
-    try:
-        pulumi_up(BASE)
-        machines = machines_of(settings.lab(NAME))
-        kubeconfig = machines[0].folder / "kubeconfig"
-        kubeconfig.write_text(project.outputs()["kubeconfig"])
-        kubeconfig.chmod(0o600)
-        yield Lab(machines[0], kubeconfig, "")
-    finally:
-        labs.down(NAME)
-
-
-def pulumi_up(stack: str) -> str:
-    return labs.pulumi("up", "--yes", "--skip-preview", stack=stack)
-
-
-@pytest.fixture(scope="module")
-def web(trio: Lab) -> Callable[[], dict[str, dict[str, Any]]]:
-    """A DaemonSet that serves its machine's name, behind a Service; its pods by the names of their machines."""
-    code = (
-        "import http.server as h, os\n"
-        "class H(h.BaseHTTPRequestHandler):\n"
-        "  def do_GET(s): s.send_response(200); s.end_headers(); s.wfile.write((os.environ['NODE'] + ' '"
-        " + s.client_address[0]).encode())\n"
-        "h.HTTPServer(('', 8000), H).serve_forever()"
-    )
-    node = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
-    template = {"metadata": {"labels": LABELS}, "spec": pod_spec("-c", code, env=[node])}
-    everywhere = {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": LABELS}, "template": template},
-    }
-    trio.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
-    listed = {"apiVersion": "v1", "kind": "List", "items": [everywhere, SERVICE]}
-    trio.kubectl("apply", "-f", "-", input=json.dumps(listed))
-    trio.kubectl("rollout", "status", "daemonset/web", "--timeout=120s")
-    return lambda: {
-        one["spec"]["nodeName"]: one
-        for one in json.loads(trio.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
-    }
-
-
-def ask(lab: Lab, pod: str, url: str) -> list[str]:
-    """Which machine answered, and under which address it was asked; [] where nobody answers."""
-    return web_servers.ask(lab, pod, url).split()
-
-
-def nodes(lab: Lab) -> set[str]:
-    """Those that are Ready."""
-    listed = json.loads(lab.kubectl("get", "nodes", "-o", "json"))["items"]
-    return {
-        one["metadata"]["name"]
-        for one in listed
-        if any(entry["type"] == "Ready" and entry["status"] == "True" for entry in one["status"]["conditions"])
-    }
 
 
 def test_all_machines_are_nodes(trio: Lab) -> None:
@@ -120,20 +45,12 @@ def test_between_sites_there_is_no_other_path_than_the_mesh(trio: Lab) -> None:
     assert machine("m1").connection.run("ip route get 10.37.0.10").startswith("10.37.0.10 dev host0")
 
 
-def test_pods_on_different_machines_talk_under_their_own_addresses(
-    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
-) -> None:
-    pods = web()
+def test_pods_on_different_machines_talk_under_their_own_addresses(trio: Lab, web: Pods) -> None:
     for caller, called in permutations(ALL, 2):
-        url = f"http://{pods[called]['status']['podIP']}:8000/"
-        asking = pods[caller]["metadata"]["name"]
-        until("an answer", partial(ask, trio, asking, url), 30)
-        assert ask(trio, asking, url) == [called, pods[caller]["status"]["podIP"]]
+        until(f"an answer of {called} for {caller}", partial(reaches, trio, web, caller, called), 30)
 
 
-def test_a_service_is_served_by_all_machines_and_found_by_its_name_from_each(
-    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
-) -> None:
+def test_a_service_is_served_by_all_machines_and_found_by_its_name_from_each(trio: Lab, web: Pods) -> None:
     for pod in web().values():
         name = pod["metadata"]["name"]
         found: set[str] = set()
@@ -146,7 +63,7 @@ def test_a_service_is_served_by_all_machines_and_found_by_its_name_from_each(
 
 
 def test_a_second_up_changes_nothing(trio: Lab) -> None:
-    said = pulumi_up(BASE)
+    said = pulumi_up()
     assert "unchanged" in said
     assert not any(word in said for word in ("created", "updated", "replaced", "deleted"))
 
@@ -166,7 +83,7 @@ def test_no_token_that_lets_a_machine_join_stays(trio: Lab) -> None:
 
 
 def test_a_machine_that_leaves_the_settings_is_drained_and_forgotten_and_one_that_comes_back_is_new(
-    trio: Lab, web: Callable[[], dict[str, dict[str, Any]]]
+    trio: Lab, web: Pods
 ) -> None:
     leaving = machine("m1")
     edit(FIRST, LAST)
@@ -192,10 +109,6 @@ def test_a_machine_that_is_dead_can_be_taken_out_of_the_settings_and_a_mesh_with
     assert nodes(trio) == {"m0", "m1"}
     gone = trio.kubectl("get", "pods", "--all-namespaces", "--field-selector=spec.nodeName=m2", "-o", "name")
     assert gone == ""
-
-
-def machine(name: str) -> nspawn.Machine:
-    return next(one for one in machines_of(settings.lab(NAME)) if one.name == name)
 
 
 def edit(*machines: dict[str, Any]) -> None:
