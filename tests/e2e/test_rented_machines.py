@@ -184,8 +184,10 @@ def test_it_runs_a_pod_that_is_meant_for_it(kubeconfig: Path) -> None:
     until("an answer through its kubelet", lambda: host("print(6 * 7)") == "42\n", 60)
 
 
-def test_the_price_is_an_output_and_the_key_in_no_state(project: Project) -> None:
+def test_the_price_is_told_and_the_key_in_no_state(project: Project, kubeconfig: Path) -> None:
     assert project.outputs()["rented"] == {"gpu": "0.3271"}
+    price = "jsonpath={.metadata.labels.homespun\\.dev/usd-per-hour}"
+    assert labs.kubectl(kubeconfig, "get", "node", "gpu", "-o", price) == "0.3271"
     kept = [path for path in (places.state() / "pulumi").rglob("*") if path.is_file() and ".pulumi" in path.parts]
     assert kept
     assert not [path for path in kept if ACCOUNT_KEY.encode() in path.read_bytes()]

@@ -15,6 +15,7 @@ from tests.e2e.lab import Lab, quiet
 from tests.e2e.mesh.trio import ALL, BASE, Pods, ask, machine, nodes, pulumi_up, reaches
 from tests.waiting import until
 from tools.pulumi.install import install
+from workloads.pages import cloud
 
 FIRST, LAST = {"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}
 
@@ -60,6 +61,17 @@ def test_a_service_is_served_by_all_machines_and_found_by_its_name_from_each(tri
             return found == ALL
 
         until("answers of all", everyone, 60)
+
+
+def test_each_node_says_how_it_reaches_those_of_other_sites(trio: Lab) -> None:
+    def said(name: str) -> str:
+        found = trio.kubectl("get", "node", name, "-o", "jsonpath={.metadata.annotations.homespun\\.dev/paths}")
+        return " ".join(cloud.paths(found or "[]"))
+
+    until("m0's way to m2", lambda: said("m0").startswith("m2 directly in "), 90)
+    until(
+        "m2's ways to both", lambda: said("m2").startswith("m0 directly in ") and " m1 directly in " in said("m2"), 90
+    )
 
 
 def test_a_second_up_changes_nothing(trio: Lab) -> None:

@@ -56,7 +56,7 @@ def test_the_page_reads_what_the_program_writes() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "{}", "[1]", '[{"to": "m0"}]', "null", '[{"to": "m0", "by": "relay", "ms": "x", "idle": 1}]']
+    "said", ["", "{}", "[1]", '[{"to": "m0"}]', "null", '[{"to": "m0", "by": "relay", "ms": "x"}]']
 )
 def test_a_page_with_what_nobody_can_read_shows_no_paths(said: str) -> None:
     assert cloud.paths(said) == ()
