@@ -2,7 +2,7 @@
 # DEV is the environment that lint, types and tests run in; it is built at the first use and kept in the cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help home doctor up model data fetch shell down tools environments test lint unit integration e2e bench-embedding bench-training bench-vectors lock clean
+.PHONY: help home doctor up model data fetch shell down tools environments test lint unit integration e2e bench-embedding bench-training bench-vectors bench-mesh lock clean
 SHELL := /bin/bash
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -93,6 +93,9 @@ bench-training: ## our models against transformers on this CPU: tokens a second,
 
 bench-vectors: ## a collection's latency, recall and memory
 	$(ISOLATED) bash -c 'ip link set lo up && $(DEV)/python -m bench.vectors'
+
+bench-mesh: ## pods on different machines against pods on one, and how soon a cut is noticed and healed
+	HOMESPUN_STATE=/var/lib/homespun-bench $(DEV)/python -m bench.mesh
 
 lock: ## write requirements/*.txt anew from pyproject.toml
 	@python3 -m tools.lock

@@ -5,28 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.project import Project
-from tests.e2e import lab as labs
-from tests.e2e.lab import Lab, quiet
-from tests.e2e.mesh.trio import BASE, NAME, Pods, machine, pulumi_up
+from tests.e2e.lab import Lab
+from tests.e2e.mesh.trio import Pods, running
 from tests.e2e.web import LABELS, SERVICE, pod_spec
-from tools.pulumi.install import install
 
 
 @pytest.fixture(scope="package")
 def trio() -> Iterator[Lab]:
-    labs.down(NAME)
-    project = Project(BASE, install(quiet))
-    project.prepare()
-    try:
-        pulumi_up()
-        first = machine("m0")
-        kubeconfig = first.folder / "kubeconfig"
-        kubeconfig.write_text(project.outputs()["kubeconfig"])
-        kubeconfig.chmod(0o600)
-        yield Lab(first, kubeconfig, "")
-    finally:
-        labs.down(NAME)
+    with running() as lab:
+        yield lab
 
 
 @pytest.fixture(scope="package")

@@ -1,22 +1,46 @@
 """Three machines of a lab's, two on one LAN and one behind a NAT: how tests reach them, and what they ask them."""
 
 import json
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from cli.lab import machines_of
+from cli.project import Project
+from homespun.hosts import mesh
 from stacks import settings
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.e2e import web as web_servers
-from tests.e2e.lab import Lab
+from tests.e2e.lab import Lab, quiet
+from tools.pulumi.install import install
 
 NAME: Final = "trio"
 BASE: Final = f"{NAME}{settings.BASE}"
 ALL: Final = frozenset({"m0", "m1", "m2"})
 
+CUT: Final = "homespun-test-cut"
+
 Pods = Callable[[], dict[str, dict[str, Any]]]
 """The web servers' pods, by the names of their machines."""
+
+
+@contextmanager
+def running() -> Iterator[Lab]:
+    """The three, from nothing, and gone at the end."""
+    labs.down(NAME)
+    project = Project(BASE, install(quiet))
+    project.prepare()
+    try:
+        pulumi_up()
+        first = machine("m0")
+        kubeconfig = first.folder / "kubeconfig"
+        kubeconfig.write_text(project.outputs()["kubeconfig"])
+        kubeconfig.chmod(0o600)
+        yield Lab(first, kubeconfig, "")
+    finally:
+        labs.down(NAME)
 
 
 def machine(name: str) -> nspawn.Machine:
@@ -49,3 +73,55 @@ def reaches(lab: Lab, pods: Pods, caller: str, called: str) -> bool:
         return False
     pod, address = now[caller]["metadata"]["name"], now[called]["status"].get("podIP")
     return ask(lab, pod, f"http://{address}:8000/") == [called, now[caller]["status"].get("podIP")]
+
+
+def path(name: str, to: str) -> str:
+    """How one machine's tailscaled reaches another's now: direct, or relay."""
+    told = json.loads(machine(name).connection.run(f"{mesh.CLI} status --json"))
+    (peer,) = (one for one in told["Peer"].values() if one["HostName"] == to)
+    return "direct" if peer["CurAddr"] else "relay"
+
+
+@contextmanager
+def cut(name: str, rule: str) -> Iterator[None]:
+    """Packets of a machine's are dropped by a rule of nftables, before any rule of ours."""
+    reached = machine(name).connection
+    reached.run(
+        f"nft add table ip {CUT} && nft 'add chain ip {CUT} pre {{ type filter hook prerouting priority -350; }}'"
+        f" && nft add rule ip {CUT} pre {rule} drop"
+    )
+    try:
+        yield
+    finally:
+        reached.run(f"nft delete table ip {CUT}")
+
+
+@contextmanager
+def no_uplink() -> Iterator[None]:
+    """Nothing leaves the first site's LAN."""
+    bridge = machine("m0").network.bridge
+    rules = f"""
+table ip {CUT} {{
+    chain forward {{
+        type filter hook forward priority -10; policy accept;
+        iifname "{bridge}" oifname != "{bridge}" drop
+        oifname "{bridge}" iifname != "{bridge}" drop
+    }}
+}}
+"""
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "delete", "table", "ip", CUT], check=True)
+
+
+@contextmanager
+def unplugged(name: str) -> Iterator[None]:
+    """A machine's cable is out."""
+    link = ["ip", "link", "set", f"vb-{NAME}-{name}"]
+    subprocess.run([*link, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*link, "up"], check=True)
