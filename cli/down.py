@@ -47,6 +47,7 @@ def down(stack: str) -> None:
 def _home(stack: str, found: HomeBase) -> None:
     """The cluster, with all that is in it, and what makes nodes of machines; they stay, and users' data on them."""
     if not Project.known(f"{stack}{settings.BASE}"):
+        _give_back(found)
         raise _unknown(stack)
     rented = f" Given back: {', '.join(one.name for one in found.rented)}." if found.rented else ""
     if os.environ.get("FORGET") == "1":
@@ -61,11 +62,16 @@ def _home(stack: str, found: HomeBase) -> None:
         project.prepare()
         deployment.run(project, "destroy")
         print(f"gone   cluster {found.name} from {names}; kept on them: {layout.VOLUMES}")
-    for one in vast.give_back(found):  # what Pulumi knows nothing of, since it was cut off or its record is lost
-        print(f"gone   rented {one}")
+    _give_back(found)
     kubeconfig(stack).unlink(missing_ok=True)
     own.unpin(found)
     _forget([stack, f"{stack}{settings.BASE}"])
+
+
+def _give_back(found: HomeBase) -> None:
+    """What is rented, even where Pulumi knows nothing of it: an `up` was cut off, or its record is lost."""
+    for one in vast.give_back(found):
+        print(f"gone   rented {one}")
 
 
 def _unknown(stack: str) -> CommandFailed:

@@ -73,10 +73,10 @@ def lab_obstacles(found: LabBase) -> list[str]:
 def home_obstacles(
     found: HomeBase,
     show: Callable[[str, Facts], object] = lambda name, machine: None,
-    price: Callable[[str, str], object] = lambda name, price: None,
+    price: Callable[[str, str], object] | None = None,
 ) -> list[str]:
     """Why machines of one's own could not become a cluster; `show` is told of each that answers, and `price` of each
-    that is, or could be, rented."""
+    that is, or could be, rented: where nobody wants to hear it, vast.ai is not asked."""
     if wrong := _box():
         return wrong
     own.pin(found)
@@ -88,12 +88,19 @@ def home_obstacles(
             continue
         show(f"{name} {reached.address}", machine)
         wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
+    wrong += _rentals(found, price) if price else []
+    return [*wrong, *_go(found), *_room({})]
+
+
+def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
+    """Why what is declared could not be rented."""
+    wrong = []
     for one in found.rented:
         try:
             price(one.name, vast.price(found, one))
         except ServiceError as error:
             wrong.append(f"{one.name}: {error}")
-    return [*wrong, *_go(found), *_room({})]
+    return wrong
 
 
 def machine_obstacles(name: str, machine: Facts, found: HomeBase) -> list[str]:

@@ -21,11 +21,12 @@ from cli.project import CHECKOUT, Project
 from cli.question import ask
 from cli.waiting import wait
 from homespun import places
+from homespun.clients.errors import ServiceError
 from homespun.hosts import layout
 from stacks import settings
 from stacks.machines import nspawn, vast
 from stacks.platform.manifests import DATA, MODELS, OPERATOR, SYSTEM
-from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase
+from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase, RentedSettings
 from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
@@ -69,11 +70,27 @@ def up(name: str) -> None:
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
     if isinstance(base, HomeBase):
         for one in base.rented:
-            print(f"rented {one.name}: {vast.price(base, one)}")
+            print(f"rented {one.name}: {_price(base, one)}")
     if isinstance(base, LabBase):
         machines = machines_of(base)
         memory, disk = sum(map(memory_bytes, machines)), disk_bytes(machines[0].folder)
         print(f"uses   {memory / 2**30:.1f} GB RAM, {disk / 2**30:.1f} GB disk")
+
+
+def _reap(found: HomeBase) -> None:
+    """Give back what an `up` that was cut off has rented, and no settings name any more."""
+    try:
+        for one in vast.give_back(found, but=[one.name for one in found.rented]):
+            print(f"gone   rented {one}")
+    except ServiceError as error:
+        print(f"rented {error}")
+
+
+def _price(found: HomeBase, one: RentedSettings) -> str:
+    try:
+        return vast.price(found, one)
+    except ServiceError as error:
+        return str(error)
 
 
 def _tools(wanted: Sequence[Tool], environments: Sequence[str]) -> str:
@@ -96,6 +113,8 @@ def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
         data = "All data and models in them will go." if in_lab else f"What is in {layout.VOLUMES} stays."
         ask(f"These settings take away, and perhaps make anew: {', '.join(taken)}. {data}")
     seconds = deployment.run(project, "up").seconds
+    if isinstance(found, HomeBase):
+        _reap(found)
     write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
     _wait_answers(Kubectl(kubeconfig(name)))
     several = [*(["mesh"] if found.joined else []), "cluster", *(["nodes"] if len(found.listed) > 1 else [])]

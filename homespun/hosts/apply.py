@@ -1,17 +1,21 @@
 """Make a machine as its state says, look whether it still is, or take everything away: by Ansible, over SSH."""
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from homespun.hosts import facts, layout, server, ways
 from homespun.hosts.errors import HostError, RefusedError
 from homespun.hosts.ssh import Connection
 from homespun.hosts.state import HostState
+
+ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+"""What Ansible is told of ours: ansible-runner writes all of it to disk, and a credential may be among the rest."""
 
 Progress = Callable[[str], None]
 """Called with the name of each task as it starts."""
@@ -85,7 +89,6 @@ def _play(
     progress: Progress,
     check: bool,
 ) -> Report:
-    # A control socket's path may have no more than 108 bytes (unix(7)): not below a folder of the user's choice.
     with tempfile.TemporaryDirectory(prefix="homespun-") as folder:
         request = {
             "playbook": playbook,
@@ -97,7 +100,13 @@ def _play(
         command = [str(interpreter), "-m", "homespun.hosts.playbook"]
         root = Path(__file__).parent.parent.parent
         with subprocess.Popen(
-            command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=root,
+            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None

@@ -21,8 +21,8 @@ CONFIG: Final = f"{PREFIX}/etc/headscale.yaml"
 CLI: Final = f"{PREFIX}/bin/headscale --config {CONFIG}"
 DOMAIN: Final = "mesh.internal"
 """Of the names of machines on the mesh, which our machines don't ask for."""
-EPHEMERAL: Final = "10m"
-"""How long a rented machine may be silent before it is forgotten."""
+EPHEMERAL: Final = "25h"
+"""How long a rented machine may be silent before it is forgotten: longer than it stays without its cluster."""
 
 
 def files(member: Member, mesh: Mesh, artifacts: Mapping[str, Artifact]) -> list[File]:

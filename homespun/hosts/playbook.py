@@ -25,7 +25,6 @@ def main() -> int:
     parent = os.getppid()
     request = json.load(sys.stdin)
     connection = Connection(**request["connection"])
-    multiplexed = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30s"]
     host = {
         "ansible_host": connection.address,
         "ansible_port": connection.port,
@@ -40,8 +39,7 @@ def main() -> int:
         envvars={
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
-            "ANSIBLE_SSH_ARGS": " ".join(multiplexed),
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": request["folder"],
+            "ANSIBLE_SSH_ARGS": "-o Compression=no",  # by default it is on, and costs more than a LAN
             "ANSIBLE_HOME": request["folder"],
             "ANSIBLE_REMOTE_TEMP": layout.SCRATCH,
             # One Python on the machine for all tasks, where Ansible would start one for each, and send it its modules.

@@ -1,13 +1,13 @@
 """A rented machine as a Pulumi resource: a shell over `homespun.clients.vast.renting`.
 
-It is known by its label. So one that an `up` which was killed has rented is found again, and one that was lost (outbid,
-its host gone) is replaced by the next `up`.
+It is known by its label. So one that was lost (ended, its host gone) is replaced by the next `up`, and one that an `up`
+which was killed has rented is destroyed by it.
 """
 
 import functools
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -25,13 +25,15 @@ from pulumi.dynamic import (
 )
 
 from homespun import places
-from homespun.clients.errors import Denied, ServiceError
+from homespun.clients.errors import Denied, Missing, ServiceError
 from homespun.clients.vast import client, renting
 from homespun.clients.vast.client import DESTROY, Vast
+from homespun.clients.vast.errors import NoOffer, NotUp
 from homespun.clients.vast.instances import Created, Instance, Intent, Status
 from homespun.clients.vast.offers import Offer, Query
-from homespun.hosts import leaving, ssh
+from homespun.hosts import facts, ssh, watchdog
 from homespun.hosts.cluster import API_PORT
+from homespun.hosts.errors import HostError
 from homespun.hosts.ssh import Connection
 from stacks import progress
 from stacks.settings import HomeBase, RentedSettings, VastSettings
@@ -43,15 +45,27 @@ BOOT_SECONDS: Final = 900.0
 """From the rental until it lets us in."""
 ASKED: Final = ("url", "label", "gpu_names", "gpus", "gpu_ram_gib", "disk_gb", "image")
 """What makes a machine another one."""
+UNSEEN: Final = "unseen"
+"""Stands for the instance where vast.ai did not say."""
 UPDATED: Final = ("connection", "max_usd_per_hour", "cluster", "dark_minutes")
 """What else may change. Of what it may cost at most only the next rental takes note."""
+PREPARE: Final = (
+    "systemctl disable --quiet --now docker.socket docker.service 2>/dev/null;"
+    " iptables -P FORWARD ACCEPT 2>/dev/null; true"
+)
+"""vast.ai's virtual machines bring Docker, which drops what is forwarded, and so what pods send."""
 MIB: Final = 1000
 """Of a GPU's memory in each GiB that is asked for: a machine tells what its driver leaves (24564 of 24 GiB)."""
 
 
 def label(settings: HomeBase, name: str) -> str:
     """By which a machine is known at vast.ai: of the account's, one cluster of a name has one machine of a name."""
-    return f"homespun-{settings.called}-{name}"
+    return f"{_prefix(settings)}{name}"
+
+
+def _prefix(settings: HomeBase) -> str:
+    """Of all labels of a cluster; neither its name nor a machine's has a dot."""
+    return f"homespun.{settings.called}."
 
 
 @functools.cache
@@ -66,15 +80,17 @@ def account(url: str) -> Vast:
     return client.connect(key, url)
 
 
-def give_back(settings: HomeBase) -> list[str]:
-    """Destroy whatever is rented under the settings' labels, known to Pulumi or not. Raises ServiceError."""
+def give_back(settings: HomeBase, but: Collection[str] = ()) -> list[str]:
+    """Destroy what is rented for the cluster, known to Pulumi or not, but for machines of these names; the labels.
+
+    Raises ServiceError.
+    """
     if not settings.vast:
         return []
-    gone = []
-    for one in settings.rented:
-        for number in renting.clear(account(settings.vast.url), label(settings, one.name)):
-            gone.append(f"{one.name} (instance {number})")
-        _pin(label(settings, one.name)).unlink(missing_ok=True)
+    kept = [label(settings, name) for name in but]
+    gone = renting.reap(account(settings.vast.url), _prefix(settings), kept)
+    for named in gone:
+        _unpin(named)
     return gone
 
 
@@ -88,12 +104,15 @@ def price(settings: HomeBase, one: RentedSettings) -> str:
 
 
 class RentedMachineProvider(ResourceProvider):
-    """Rents a machine and gives it back; nothing of it is ever changed in place."""
+    """Rents a machine and gives it back."""
 
     serialize_as_secret_always = False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Before anything else, in previews too: what there is already, else what it will cost."""
+        """Before anything else, in previews too: what there is already, else what it will cost.
+
+        Where vast.ai does not say, all is taken for as it was: a cluster can do without.
+        """
         name = news["label"]
         try:
             vast = account(news["url"])
@@ -101,9 +120,17 @@ class RentedMachineProvider(ResourceProvider):
             if found is None:
                 cheapest, *_ = renting.offered(vast, query(news))
                 pulumi.log.info(f"{name}: {described(cheapest)}, now the cheapest")
+        except NoOffer as error:
+            return CheckResult(news, [CheckFailure("max_usd_per_hour", f"{name}: {error}")])
         except ServiceError as error:
-            return CheckResult(news, [CheckFailure("label", f"{name}: {error}")])
-        known = found is not None and found.status is Status.RUNNING and _pin(name).exists()
+            pulumi.log.warn(f"{name}: taken for as it was: {error}")
+            return CheckResult({**news, "instance": UNSEEN}, [])
+        if found and (found.dollars_an_hour or 0) > Decimal(news["max_usd_per_hour"]):
+            words = (
+                f"{name}: expected at most ${news['max_usd_per_hour']} an hour, it costs ${_price(found)}: pay more,"
+            )
+            return CheckResult(news, [CheckFailure("max_usd_per_hour", f"{words} or take it out and rent another")])
+        known = found is not None and found.ssh_host and _pin(name, found.id).exists()
         return CheckResult(
             {
                 **news,
@@ -115,14 +142,16 @@ class RentedMachineProvider(ResourceProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """What is asked for is another machine; so is one in the place of one that was lost."""
-        changed = [name for name in (*ASKED, "instance") if olds.get(name) != news.get(name)]
-        otherwise = any(olds.get(name) != news.get(name) for name in UPDATED)
+        seen = news["instance"] != UNSEEN
+        changed = [name for name in (*ASKED, *(["instance"] if seen else [])) if olds.get(name) != news.get(name)]
+        otherwise = seen and any(olds.get(name) != news.get(name) for name in UPDATED)
         return DiffResult(changes=bool(changed) or otherwise, replaces=changed, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Rent it, and wait until it lets us in; a failure leaves nothing rented."""
         name, vast = props["label"], account(props["url"])
         with progress.stage("rent", name):
+            props = {**props, "account": str(vast.account().id)}
             vast.ensure_ssh_key(_public(props["identity"]))
             found, key = renting.rent(
                 vast,
@@ -135,28 +164,39 @@ class RentedMachineProvider(ResourceProvider):
         return CreateResult(str(found.id), self._outputs(found, key, props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """For refresh: gone if vast.ai has it no more. Where vast.ai does not answer, as recorded."""
+        """For refresh: gone if vast.ai has it no more. Where vast.ai does not say, as recorded."""
         try:
-            found = account(props["url"]).show(int(id_))
+            found = self._account(props).show(int(id_))
         except ServiceError:
             return ReadResult(id_, props)
         gone = found is None or found.status not in renting.ALIVE
         return ReadResult("", {}) if gone else ReadResult(id_, props)
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """It is reached in another way, or its host key is to be remembered here too."""
-        found = account(news["url"]).show(int(id_))
-        if found is None:
-            raise Denied(f"vast.ai: instance {id_}: expected it, it is gone; the next `pulumi up` rents another")
-        outputs = self._outputs(found, olds["host_key"], news)
+        """It is reached in another way, leaves at another time, or its host key is to be remembered here too."""
+        found = self._account(olds).show(int(id_))
+        if found is None or found.status is not Status.RUNNING or not found.ssh_host:
+            state = found.word or found.status if found else "gone"
+            raise Missing(f"vast.ai: instance {id_}: expected it to run, it is {state}; `pulumi up` again in a while")
+        outputs = self._outputs(found, olds["host_key"], {**news, "account": olds["account"]})
         _arm(outputs["connection"], news, found.id)
         return UpdateResult(outputs)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Destroy it, with all that is on it. Raises NotDestroyed, which says how to end it by hand."""
         with progress.stage("rent", f"give back {props['label']}"):
-            account(props["url"]).destroy(int(id_))
-        _pin(props["label"]).unlink(missing_ok=True)
+            self._account(props).destroy(int(id_))
+        _unpin(props["label"])
+
+    def _account(self, props: dict[str, Any]) -> Vast:
+        """The account that it was rented by. Raises Denied where the key is another's: that would find nothing."""
+        vast = account(props["url"])
+        if (whose := str(vast.account().id)) != props["account"]:
+            raise Denied(
+                f"vast.ai: {props['label']}: expected the key of account {props['account']}, by which it was rented,"
+                f" got one of account {whose}"
+            )
+        return vast
 
     def _outputs(self, found: Instance, key: str, props: dict[str, Any]) -> dict[str, Any]:
         reached = _connection(found, props)
@@ -184,6 +224,7 @@ class RentedMachine(Resource, module="homespun", name="RentedMachine"):
             "dark_minutes": account.dark_minutes,
             **_asked(asked),
             "identity": str(account.identity),
+            "account": None,
             "instance": None,
             "connection": None,
             "host_key": None,
@@ -223,29 +264,44 @@ def _price(found: Instance) -> str:
 
 
 def _let_in(found: Instance, made: Created, props: Mapping[str, Any]) -> str | None:
-    """The host key that it shows, once it lets us in and is told when to leave; None as long as it does not."""
+    """The host key that it shows, once it lets us in and is told when to leave; None as long as it does not.
+
+    Raises NotUp where it can't be a node.
+    """
     if not found.ssh_host or not (key := ssh.host_key(found.ssh_host, found.ssh_port)):
         return None
     reached = _connection(found, props)
     _remember(reached, key)
-    if not Connection(**reached).answers():
+    machine = Connection(**reached)
+    try:
+        _arm(reached, props, found.id, made.api_key)
+        machine.run(PREPARE)
+        wrong = facts.obstacles(facts.read(machine))
+    except HostError:  # what boots still may close the door once more
         return None
-    _arm(reached, props, found.id, made.api_key)
+    if wrong:
+        raise NotUp(f"vast.ai: instance {found.id}: {'; '.join(wrong)}")
     return key
 
 
 def _arm(reached: Mapping[str, Any], props: Mapping[str, Any], number: int, key: str = "") -> None:
     instance = f"{props['url']}{DESTROY.path.format(number)}"
-    leaving.arm(Connection(**reached), props["cluster"], instance, int(props["dark_minutes"]), key)
+    watchdog.arm(Connection(**reached), props["cluster"], instance, int(props["dark_minutes"]), key)
 
 
 def _connection(found: Instance, props: Mapping[str, Any]) -> dict[str, Any]:
-    return vars(Connection(found.ssh_host, ssh.ROOT, str(props["identity"]), str(_pin(props["label"])), found.ssh_port))
+    known_hosts = str(_pin(props["label"], found.id))
+    return vars(Connection(found.ssh_host, ssh.ROOT, str(props["identity"]), known_hosts, found.ssh_port))
 
 
-def _pin(label: str) -> Path:
+def _pin(label: str, number: int) -> Path:
     """The file of its host key: of the first connection, as nobody can say it before."""
-    return places.state() / "home" / f"{label}.known_hosts"
+    return places.state() / "home" / f"{label}.{number}.known_hosts"
+
+
+def _unpin(label: str) -> None:
+    for path in (places.state() / "home").glob(f"{label}.*.known_hosts"):
+        path.unlink()
 
 
 def _remember(reached: Mapping[str, Any], key: str) -> None:

@@ -19,7 +19,7 @@ from cli.project import Project
 from homespun import places
 from homespun.clients.vast import client
 from homespun.clients.vast.instances import VM_IMAGES, Intent
-from homespun.hosts import headscale, leaving, mesh, ssh
+from homespun.hosts import headscale, mesh, ssh, watchdog
 from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import network, nspawn, rootfs
@@ -34,7 +34,7 @@ from tools.pulumi.install import install
 
 NAME = "renting"
 BASE = f"{NAME}{settings.BASE}"
-LABEL = f"homespun-{NAME}-gpu"
+LABEL = f"homespun.{NAME}.gpu"
 LET_IN = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
 LAN = Network(NAME, "hs-rent", IPv4Network("10.28.0.0/24"), published=LET_IN)
 AFAR = Network(NAME, "hs-rent-afar", IPv4Network("10.28.1.0/24"), "afar")
@@ -161,7 +161,7 @@ def ready(kubeconfig: Path) -> set[str]:
 
 
 def test_a_preview_says_what_it_would_cost_and_rents_nothing(vast: VastApi, project: Project) -> None:
-    assert "homespun-renting-gpu: 1 x RTX 4090, $0.3271 an hour" in labs.pulumi("preview", stack=BASE)
+    assert f"{LABEL}: 1 x RTX 4090, $0.3271 an hour" in labs.pulumi("preview", stack=BASE)
     assert not vast.market.instances
 
 
@@ -200,26 +200,16 @@ def test_a_second_up_changes_nothing_and_rents_nothing(vast: VastApi, kubeconfig
     assert vast.asked["create"] == rented
 
 
-def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: Path) -> None:
-    (lost,) = vast.market.instances.values()
-    lost.become("offline")
-    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
-    (instance,) = vast.market.instances.values()
-    assert instance is not lost
-    assert vast.market.destroyed == [lost]
-    until("both", lambda: ready(kubeconfig) == {"desk", "gpu"}, 60)
-
-
 def test_one_whose_cluster_is_dark_destroys_itself(
     vast: VastApi, desk: nspawn.Machine, identity: Path, kubeconfig: Path
 ) -> None:
     (instance,) = vast.market.instances.values()
-    pinned = places.state() / "home" / f"{LABEL}.known_hosts"
+    pinned = places.state() / "home" / f"{LABEL}.{instance.id}.known_hosts"
     rented = Connection(instance.public_ipaddr, "root", str(identity), str(pinned))
     rented.run(
-        f"grep -q 'minutes 60' /etc/systemd/system/{leaving.UNIT}"
-        f" && sed -i 's/minutes 60/minutes 0.3/' /etc/systemd/system/{leaving.UNIT}"
-        f" && systemctl daemon-reload && systemctl restart {leaving.UNIT}"
+        f"grep -q 'minutes 60' /etc/systemd/system/{watchdog.UNIT}"
+        f" && sed -i 's/minutes 60/minutes 0.3/' /etc/systemd/system/{watchdog.UNIT}"
+        f" && systemctl daemon-reload && systemctl restart {watchdog.UNIT}"
     )
     nspawn.stop(desk, grace=0)
     until("its end", lambda: not vast.market.instances, 120)
@@ -227,10 +217,29 @@ def test_one_whose_cluster_is_dark_destroys_itself(
     nspawn.start(desk)
 
 
-def test_down_gives_back_all_of_its_label_that_one_too_which_nobody_knows_of(vast: VastApi, kubeconfig: Path) -> None:
+def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: Path) -> None:
+    (lost,) = vast.market.destroyed
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    (instance,) = vast.market.instances.values()
+    assert instance.label == lost.label
+    until("both", lambda: ready(kubeconfig) == {"desk", "gpu"}, 60)
+
+
+def test_one_that_leaves_the_settings_is_forgotten_and_given_back(vast: VastApi, kubeconfig: Path) -> None:
+    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
+    document = yaml.safe_load(path.read_text())
+    del document["config"]["homespun:rented"]
+    del document["config"]["homespun:mesh"]
+    path.write_text(yaml.safe_dump(document))
+    labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    assert labs.kubectl(kubeconfig, "get", "nodes", "-o", "name").split() == ["node/desk"]
+    assert not vast.market.instances
+
+
+def test_down_gives_back_all_of_its_labels_known_to_the_settings_or_not(vast: VastApi, kubeconfig: Path) -> None:
     account = client.connect(ACCOUNT_KEY, vast.url)
     account.create(vast.market.offer().id, Intent(LABEL, f"{VM_IMAGES}x", 40))
     other = account.create(vast.market.offer(boots=False).id, Intent("another's", f"{VM_IMAGES}x", 40))
     said = labs.down(NAME)
-    assert "gone   rented gpu" in said
+    assert f"gone   rented {LABEL}" in said
     assert list(vast.market.instances) == [other.id]

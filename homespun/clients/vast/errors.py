@@ -52,8 +52,3 @@ class NotDestroyed(ServiceError):
 
 class NotUp(ServiceError):
     """It ended, was outbid, or was not to be reached in time."""
-
-    def __init__(self, message: str, machine_id: int | None) -> None:
-        super().__init__(message)
-        self.machine_id = machine_id
-        """The box, to be left out the next time; None where vast.ai did not say which."""

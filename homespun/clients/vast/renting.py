@@ -4,13 +4,13 @@ A machine is known by its label: whatever is there under it already is destroyed
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from homespun.clients.errors import Exhausted, Refused, Unreachable
+from homespun.clients.errors import Broken, Exhausted, Refused, ServiceError, Unreachable
 from homespun.clients.vast.client import Vast
-from homespun.clients.vast.errors import CreatedDespiteError, LostReply, NoOffer, NotUp, OfferTaken
+from homespun.clients.vast.errors import CreatedDespiteError, LostReply, NoOffer, NotDestroyed, NotUp, OfferTaken
 from homespun.clients.vast.instances import Created, Instance, Intent, Status
 from homespun.clients.vast.offers import Offer, Query
 
@@ -20,6 +20,8 @@ OFFERS: Final = 6
 """Offers that are tried for one, if others are quicker."""
 LOOKS: Final = 5
 """How often a label is looked for after a lost reply, before that is given up: the request may still be on its way."""
+KNOWN_SECONDS: Final = 30.0
+"""After which one that vast.ai has just rented out is gone if it is not told of."""
 ALIVE: Final = frozenset({Status.PENDING, Status.RUNNING})
 
 T = TypeVar("T")
@@ -43,12 +45,24 @@ def present(vast: Vast, label: str) -> Instance | None:
     return min(alive, key=lambda one: one.id, default=None)
 
 
-def clear(vast: Vast, label: str) -> list[int]:
-    """Destroy all instances of this label; the numbers of those that were. Raises NotDestroyed."""
+def reap(vast: Vast, prefix: str, wanted: Collection[str]) -> list[str]:
+    """Destroy all instances whose label begins with `prefix` and is not wanted; their labels. Raises NotDestroyed."""
+    others = [
+        one
+        for one in vast.instances()
+        if one.label.startswith(prefix) and one.label not in wanted and one.status is not Status.GONE
+    ]
+    for one in others:
+        vast.destroy(one.id)
+    return [one.label for one in others]
+
+
+def clear(vast: Vast, label: str) -> int:
+    """Destroy all instances of this label; how many there were. Raises NotDestroyed."""
     there = [one.id for one in vast.by_label(label) if one.status is not Status.GONE]
     for number in there:
         vast.destroy(number)
-    return there
+    return len(there)
 
 
 def rent(
@@ -62,15 +76,16 @@ def rent(
     """A running instance of this label, and what `reached` found when it could be reached.
 
     Destroys what is of this label already (an earlier try that was cut off may have left it, and its key is told once),
-    and what does not come up in `boot_seconds`; then another machine is taken, MACHINES in all. Raises NoOffer, NotUp,
-    LostReply (one may exist: the label is cleared the next time), NotDestroyed (one goes on costing money), or another
-    ServiceError; but for these two nothing is rented then.
+    and what does not come up in `boot_seconds`; then another machine is taken, MACHINES in all. `reached` too may raise
+    NotUp. Raises NoOffer, NotUp, LostReply (one may exist: the label is cleared the next time), NotDestroyed (one goes
+    on costing money), or another ServiceError; but for these two nothing is rented then.
     """
-    clear(vast, intent.label)
     failed = query.excluded_machines
     for left in reversed(range(MACHINES)):
+        clear(vast, intent.label)
         tell("looking for offers")
-        made = _take(vast, replace(query, excluded_machines=failed), intent)
+        offer, made = _take(vast, replace(query, excluded_machines=failed), intent)
+        failed |= {offer.machine_id}
         try:
             return _up(vast, made, reached, boot_seconds, tell)
         except NotUp as error:
@@ -78,27 +93,41 @@ def rent(
             if not left:
                 raise
             tell(f"{error}; another one")
-            failed |= {error.machine_id} if error.machine_id is not None else set()
         except BaseException:
             vast.destroy(made.id)
             raise
     raise AssertionError("not reached: the last one that fails is raised")
 
 
-def _take(vast: Vast, query: Query, intent: Intent) -> Created:
-    """What an offer became, the cheapest first."""
+def _take(vast: Vast, query: Query, intent: Intent) -> tuple[Offer, Created]:
+    """The cheapest offer that is still to be had, and what it became."""
     for offer in offered(vast, query)[:OFFERS]:
         try:
-            return vast.create(offer.id, intent)
+            made = vast.create(offer.id, intent)
         except OfferTaken:
             continue
         except CreatedDespiteError as error:
             vast.destroy(error.instance_id)
             raise Refused(f"{error}: done, it is destroyed") from error
-        except LostReply:
-            if not any(clear(vast, intent.label) for _ in range(LOOKS)):
+        except LostReply as error:
+            if not _found_and_destroyed(vast, intent.label, error):
                 raise
-    raise NoOffer(f"vast.ai: {intent.label}: expected one of {OFFERS} offers, all were taken by others; try again")
+            continue
+        if not made.api_key:  # by which alone a machine can end its own rental
+            vast.destroy(made.id)
+            raise Broken(f"vast.ai: instance {made.id}: expected its own key, got none; it is destroyed")
+        return offer, made
+    raise NoOffer(f"vast.ai: {intent.label}: expected one of the cheapest offers, all were taken by others; try again")
+
+
+def _found_and_destroyed(vast: Vast, label: str, lost: LostReply) -> bool:
+    """Whether what a request without a reply has rented was found. Raises LostReply where that can't be told."""
+    try:
+        return any(clear(vast, label) for _ in range(LOOKS))
+    except NotDestroyed:
+        raise
+    except ServiceError as error:
+        raise LostReply(f"{lost}; looking for it failed: {error}") from lost
 
 
 def _up(
@@ -108,22 +137,21 @@ def _up(
     seconds: float,
     tell: Callable[[str], object],
 ) -> tuple[Instance, T]:
-    end, machine, said = time.monotonic() + seconds, None, ""
-    while time.monotonic() < end:
+    began, said = time.monotonic(), ""
+    while (waited := time.monotonic() - began) < seconds:
         try:
             found = vast.show(made.id)
-        except (Unreachable, Exhausted) as error:  # what is rented is not given up for an answer
+        except (Unreachable, Exhausted, Broken) as error:  # what is rented is not given up for an answer
             said = str(error)
             continue
-        machine = found.machine_id if found else machine
+        if found is None and waited < KNOWN_SECONDS:
+            continue
         if found is None or found.status not in ALIVE:
             words = f"{found.word} {found.message}".strip() if found else "is gone"
-            raise NotUp(f"vast.ai: instance {made.id}: expected it to run, it {words}", machine)
+            raise NotUp(f"vast.ai: instance {made.id}: expected it to run, it {words}")
         before, said = said, f"instance {made.id}: {found.word or 'being made'} {found.message}".strip()
         if said != before:
             tell(said)
         if found.status is Status.RUNNING and (what := reached(found, made)) is not None:
             return found, what
-    raise NotUp(
-        f"vast.ai: expected a machine that can be reached within {seconds:.0f} s, got {said or 'no answer'}", machine
-    )
+    raise NotUp(f"vast.ai: expected a machine that can be reached within {seconds:.0f} s, got {said or 'no answer'}")

@@ -213,7 +213,11 @@ class VastApi:
             if instance.listing.boots:
                 self.market.on_create(instance)
 
-        rented = {"success": True, "new_contract": instance.id, "instance_api_key": instance.api_key}
+        rented = {
+            "success": True,
+            "new_contract": instance.id,
+            "instance_api_key": "" if self.market.keyless else instance.api_key,
+        }
         return Answer(rented, contract.Rented, before=boot)
 
     def _list(self, request: Request, body: Any, token: str) -> Answer:

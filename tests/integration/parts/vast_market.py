@@ -173,6 +173,8 @@ class Market:
     instances: dict[int, Instance] = field(default_factory=dict)
     destroyed: list[Instance] = field(default_factory=list)
     ssh_keys: list[str] = field(default_factory=list)
+    keyless: bool = False
+    """What is rented has no key of its own."""
     careless: bool = False
     """Searches find what was not asked for too (dstack's gpuhunt met it)."""
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))

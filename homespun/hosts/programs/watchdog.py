@@ -1,4 +1,4 @@
-"""`leave.py --cluster HOST:PORT --instance URL --key FILE --minutes N`: on a rented machine, ends its rental in time.
+"""`watchdog.py --cluster HOST:PORT --instance URL --key FILE --minutes N`: ends the rental of this machine in time.
 
 It runs there alone, on the machine's own Python: once the cluster has not been heard of for so long, it asks the
 provider to destroy the instance, by the key that opens this instance and no other, until that has happened.
@@ -23,13 +23,13 @@ def main() -> None:
     parser.add_argument("--key", required=True, type=Path)
     parser.add_argument("--minutes", required=True, type=float)
     given = parser.parse_args()
-    heard = time.monotonic()
+    key, heard = given.key.read_text().strip(), time.monotonic()
     while True:
         if answers(given.cluster):
             heard = time.monotonic()
         elif time.monotonic() - heard > given.minutes * 60:
             print(f"{given.cluster}: not heard of for {given.minutes:g} minutes; destroying this machine", flush=True)
-            destroy(given.instance, given.key.read_text().strip())
+            destroy(given.instance, key)
         time.sleep(SECONDS)
 
 

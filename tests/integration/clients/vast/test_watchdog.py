@@ -14,13 +14,14 @@ from tests.integration.clients.vast.intents import VM
 from tests.integration.parts.vast_api import Fault, VastApi
 from tests.waiting import until
 
-QUICK = "from homespun.hosts.programs import leave; leave.SECONDS = 0.05; leave.main()"
+QUICK = "from homespun.hosts.programs import watchdog; watchdog.SECONDS = 0.05; watchdog.main()"
 FAILED = Fault(500, "no")
 
 
 @pytest.fixture
 def cluster() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
         yield listening
 
 

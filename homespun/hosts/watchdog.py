@@ -1,16 +1,16 @@
-"""That a rented machine does not outlive its cluster: `leave`, and the key that it needs, put on the machine."""
+"""That a rented machine does not outlive its cluster: the program that sees to it, and the key that it needs."""
 
 import shlex
 from pathlib import Path
 from typing import Final
 
-from homespun.hosts.programs import leave
+from homespun.hosts.programs import watchdog
 from homespun.hosts.ssh import Connection
 
 FOLDER: Final = "/var/lib/homespun-rented"
-PROGRAM: Final = f"{FOLDER}/leave.py"
+PROGRAM: Final = f"{FOLDER}/watchdog.py"
 KEY: Final = f"{FOLDER}/key"
-UNIT: Final = "homespun-leave.service"
+UNIT: Final = "homespun-watchdog.service"
 
 
 def arm(machine: Connection, cluster: str, instance: str, minutes: int, key: str = "") -> None:
@@ -20,7 +20,7 @@ def arm(machine: Connection, cluster: str, instance: str, minutes: int, key: str
     """
     if key:
         machine.write(KEY, key)
-    machine.write(PROGRAM, Path(leave.__file__).read_text())
+    machine.write(PROGRAM, Path(watchdog.__file__).read_text())
     machine.write(f"/etc/systemd/system/{UNIT}", service(cluster, instance, minutes))
     machine.run(f"systemctl daemon-reload && systemctl enable --quiet {UNIT} && systemctl restart {UNIT}")
 
