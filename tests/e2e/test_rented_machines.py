@@ -72,6 +72,7 @@ class Hosts:
 
     def destroy(self, instance: Instance) -> None:
         nspawn.destroy(self.machines.pop(instance.id))
+        network.up(AFAR)  # which goes with its last machine, and the market is on it
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.lab import Lab
-from tests.e2e.mesh.trio import Pods, running
+from tests.e2e.mesh.trio import Pods, listed_or_none, running
 from tests.e2e.web import LABELS, SERVICE, pod_spec
 
 
@@ -38,7 +38,4 @@ def web(trio: Lab) -> Pods:
     listed = {"apiVersion": "v1", "kind": "List", "items": [everywhere, SERVICE]}
     trio.kubectl("apply", "-f", "-", input=json.dumps(listed))
     trio.kubectl("rollout", "status", "daemonset/web", "--timeout=120s")
-    return lambda: {
-        one["spec"]["nodeName"]: one
-        for one in json.loads(trio.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
-    }
+    return lambda: {one["spec"]["nodeName"]: one for one in listed_or_none(trio, "pods", "-l", "app=web")}

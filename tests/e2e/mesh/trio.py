@@ -51,12 +51,18 @@ def pulumi_up() -> str:
     return labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
 
 
+def listed_or_none(lab: Lab, *what: str) -> list[dict[str, Any]]:
+    """What `kubectl get` finds; none where nobody can say, as after a boot."""
+    said = lab.kubectl("get", *what, "-o", "json", "--request-timeout=10s", check=False)
+    found: list[dict[str, Any]] = json.loads(said)["items"] if said.startswith("{") else []
+    return found
+
+
 def nodes(lab: Lab) -> set[str]:
     """Those that are Ready; none where nobody can say."""
-    said = lab.kubectl("get", "nodes", "-o", "json", "--request-timeout=10s", check=False)
     return {
         one["metadata"]["name"]
-        for one in json.loads(said or '{"items": []}')["items"]
+        for one in listed_or_none(lab, "nodes")
         if any(entry["type"] == "Ready" and entry["status"] == "True" for entry in one["status"]["conditions"])
     }
 
