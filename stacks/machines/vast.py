@@ -142,7 +142,7 @@ class RentedMachineProvider(ResourceProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """What is asked for is another machine; so is one in the place of one that was lost."""
-        seen = news["instance"] != UNSEEN
+        seen = news.get("instance") != UNSEEN  # what is null is not handed over
         changed = [name for name in (*ASKED, *(["instance"] if seen else [])) if olds.get(name) != news.get(name)]
         otherwise = seen and any(olds.get(name) != news.get(name) for name in UPDATED)
         return DiffResult(changes=bool(changed) or otherwise, replaces=changed, delete_before_replace=True)
