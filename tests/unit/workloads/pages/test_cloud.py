@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workloads.pages.cloud import Collection, cloud, collection, gibibytes, job, machine, model, polyline
+from workloads.pages.cloud import PATHS, PRICE, Collection, cloud, collection, gibibytes, job, machine, model, polyline
 
 
 def node(**conditions: str) -> dict[str, Any]:
@@ -35,6 +35,26 @@ def test_a_machine_that_is_not_ready_says_why_and_what_to_do() -> None:
 
 def test_a_full_disk_is_told_though_the_machine_is_ready() -> None:
     assert "df -h" in machine(node(Ready="True", DiskPressure="True")).trouble
+
+
+def test_a_machine_says_since_when_it_is_there_what_it_costs_and_how_it_reaches_others() -> None:
+    rented = node(Ready="True")
+    rented["metadata"] |= {
+        "creationTimestamp": "2026-11-29T11:50:12Z",
+        "labels": {PRICE: "0.3271"},
+        "annotations": {PATHS: '[{"to": "m0", "by": "relay", "ms": 5.5, "idle": 12}]'},
+    }
+    seen = machine(rented)
+    assert (seen.since, seen.price) == ("2026-11-29 11:50", "0.3271")
+    assert seen.paths == ("m0 relayed in 5.5 ms, handshake 12 s before",)
+    own = machine(node(Ready="True"))
+    assert (own.price, own.paths) == ("", ())
+
+
+def test_what_a_machine_that_is_away_said_of_its_paths_is_not_shown() -> None:
+    away = node(Ready="Unknown")
+    away["metadata"]["annotations"] = {PATHS: '[{"to": "m0", "by": "direct", "ms": 1, "idle": 1}]'}
+    assert machine(away).paths == ()
 
 
 def test_a_ready_model_has_no_trouble() -> None:
