@@ -216,6 +216,8 @@ def test_one_whose_cluster_is_dark_destroys_itself(
     until("its end", lambda: not vast.market.instances, 120)
     assert vast.destroyed_by[-1] == instance.api_key
     nspawn.start(desk)
+    readyz = partial(labs.kubectl, kubeconfig, "get", "--raw", "/readyz", check=False)
+    until("its cluster", lambda: readyz() == "ok", 120)
 
 
 def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: Path) -> None:
