@@ -54,7 +54,7 @@ PREPARE: Final = (
     " iptables -P FORWARD ACCEPT 2>/dev/null; true"
 )
 """vast.ai's virtual machines bring Docker, which drops what is forwarded, and so what pods send."""
-MIB: Final = 1000
+MIB_A_GIB: Final = 1000
 """Of a GPU's memory in each GiB that is asked for: a machine tells what its driver leaves (24564 of 24 GiB)."""
 
 
@@ -245,7 +245,7 @@ def query(properties: Mapping[str, Any]) -> Query:
         disk_gb=int(properties["disk_gb"]),
         gpu_names=tuple(properties["gpu_names"]),
         min_gpus=int(properties["gpus"]),
-        min_gpu_ram_mib=int(properties["gpu_ram_gib"]) * MIB,
+        min_gpu_ram_mib=int(properties["gpu_ram_gib"]) * MIB_A_GIB,
         max_dollars_an_hour=Decimal(properties["max_usd_per_hour"]),
     )
 
