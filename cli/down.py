@@ -97,7 +97,7 @@ def _lab(stack: str, found: LabBase) -> None:
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
     _forget([stack, f"{stack}{settings.BASE}"])
     kubeconfig(stack).unlink(missing_ok=True)
-    print(f"gone   lab {machine.network.lab}")
+    print(f"gone   lab {machine.network.lab}" if made else f"nothing of a lab {machine.network.lab} was there")
 
 
 def _cluster(stack: str, found: GivenPlatform) -> None:

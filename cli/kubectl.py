@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cli.errors import CommandFailed
+from cli.errors import CommandFailed, make
 from homespun import places
 from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP
@@ -28,9 +28,16 @@ PATIENCE: Final = "--request-timeout=30s"
 
 
 def cluster(stack: str, found: PlatformSettings) -> "Kubectl":
-    """kubectl on an environment's cluster: the one that is given, or the base stack's."""
+    """kubectl on an environment's cluster: the one that is given, or the base stack's.
+
+    Raises CommandFailed where that was never brought up.
+    """
     if isinstance(found, GivenPlatform):
         return Kubectl(found.kubeconfig, found.context)
+    if not kubeconfig(stack).exists():
+        raise CommandFailed(
+            f"expected {stack} to be up, found nothing of it in {places.state()}; run `{make('up', stack)}` first"
+        )
     return Kubectl(kubeconfig(stack))
 
 

@@ -82,6 +82,7 @@ KINDS: Final = (
             Column("Rows", ".status.rows", "integer"),
             Column("State", ".status.state"),
             Column("Ready", _ready("Ready")),
+            Column("Ingested", '.status.conditions[?(@.type=="Ingested")].reason'),
             Column("Age", ".metadata.creationTimestamp", "date"),
             Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
             Column("URL", ".status.url", priority=1),

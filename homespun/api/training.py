@@ -165,6 +165,11 @@ class TrainingJobSpec(Fields):
                 "objective.globalBatchTokens: expected a multiple of data.seqLen",
             ),
             (
+                "!has(self.model) || !has(self.data) || !has(self.model.shape)"
+                " || self.data.seqLen <= self.model.shape.context",
+                "data.seqLen: expected at most model.shape.context",
+            ),
+            (
                 "!has(self.parallelism.mesh) || self.parallelism.mesh.dp == self.workers.count",
                 "parallelism.mesh: expected it to multiply to workers.count",
             ),

@@ -83,8 +83,11 @@ def _read(stack: str, folder: Path) -> tuple[dict[str, Any], str]:
     path = folder / f"Pulumi.{stack}.yaml"
     place = f"{folder.name}/{path.name}"
     if not path.exists():
-        known = ", ".join(sorted(file.name.split(".")[1] for file in folder.glob("Pulumi.*.yaml")))
-        raise SettingsError(f"{place}: expected a file, found none; stacks that have one: {known}")
+        names = {file.name.split(".")[1].removesuffix(BASE) for file in folder.glob("Pulumi.*.yaml")}
+        raise SettingsError(
+            f"{place}: expected a file, found none; environments that have one: {', '.join(sorted(names))}. `make home`"
+            " writes one for machines of your own, docs/given-cluster.md says it for a cluster that is there already"
+        )
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:

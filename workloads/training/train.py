@@ -194,7 +194,7 @@ def _check(job: Job, shape: Shape, data: Tokens, workers: int) -> None:
     """What only model, data and workers together show. Raises InvalidJob."""
     if job.data.sequence_length > shape.context:
         raise InvalidJob(
-            f"data.sequence_length: expected at most the model's context {shape.context}, "
+            f"data.sequence_length (seqLen): expected at most the model's context {shape.context}, "
             f"got {job.data.sequence_length}"
         )
     if data.vocabulary > shape.vocabulary:

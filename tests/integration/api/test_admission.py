@@ -185,6 +185,7 @@ class TestATrainingJob:
         [
             ({"objective": {"steps": 0, "globalBatchTokens": 1024}}, "spec.objective.steps"),
             ({"objective": {"steps": 1, "globalBatchTokens": 1000}}, "expected a multiple of data.seqLen"),
+            ({"model": {"family": "gpt2", "shape": SHAPE}}, "data.seqLen: expected at most model.shape.context"),
             ({"parallelism": {"mesh": {"dp": 3}}, "workers": {"count": 2}}, "expected it to multiply to workers.count"),
             ({"model": {"family": "gpt2"}}, "model: expected size, shape or init, got none"),
             ({"model": {"family": "gpt2", "size": "124M", "shape": SHAPE}}, "model: expected size or shape, got both"),

@@ -86,7 +86,10 @@ def test_bert_goes_on_from_its_original_weights(job: Job, corpus: Path, tmp_path
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"data": {"sequence_length": 128}}, "data.sequence_length: expected at most the model's context 64, got 128"),
+        (
+            {"data": {"sequence_length": 128}},
+            "data.sequence_length (seqLen): expected at most the model's context 64, got 128",
+        ),
         ({"model": {"shape": Shape(2, 2, 32, 64, 299)}}, "at least the tokenizer's 300, got 299"),
         ({"data": {"tokenizer": "/nowhere.json"}}, "/nowhere.json: expected a tokenizer.json"),
         ({"data": {"tokenizer": ""}}, "is not prepared, got ''"),

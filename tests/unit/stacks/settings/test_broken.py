@@ -39,5 +39,5 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_a_stack_without_settings_is_told_which_have_some() -> None:
-    with pytest.raises(settings.SettingsError, match=r"Pulumi.nowhere.yaml: expected a file.*lab-base"):
+    with pytest.raises(settings.SettingsError, match=r"Pulumi.nowhere.yaml: expected a file.* lab,.*`make home`"):
         settings.platform("nowhere")
