@@ -135,7 +135,10 @@ class HostProvider(ResourceProvider):
         try:
             found = facts.read(connection(news["connection"]))
         except UnreachableError as error:
-            failure = CheckFailure("connection", f"{error}; a lab's machine is started by `make up`")
+            failure = CheckFailure(
+                "connection",
+                f"{error}; a lab's machine is started by `make up`; switch another on, or take it out of the settings",
+            )
             return CheckResult(news, [failure])
         if wrong := [*facts.obstacles(found), *facts.of_another(found, news["cluster"]["name"])]:
             return CheckResult(news, [CheckFailure("connection", f"{news['connection']['address']}: {line}")

@@ -3,6 +3,7 @@
 The script needs no more than POSIX sh and prints `name=value` lines, so that it runs before anything was installed.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -19,6 +20,8 @@ CPU_FLAGS: Final = ("sse4_2", "avx2", "avx512f", "asimd")
 HALF: Final = 1
 """The prefix of a VPN's two routes that stand for the default one."""
 SUPPORTED: Final = ("debian", "ubuntu")
+OLDEST_KERNEL: Final = (5, 13)
+"""kube-proxy's, by nftables (pkg/proxy/nftables/supported.go)."""
 STATE_FILE: Final = "/opt/homespun/state.json"
 """On a machine that is ours, which it became only where nothing stood in the way: it holds no Kubernetes but ours."""
 
@@ -159,6 +162,10 @@ def obstacles(facts: Facts) -> list[str]:
     if facts.os not in SUPPORTED:
         found.append(f"os: expected Debian or Ubuntu, found {facts.os} {facts.os_version}; a cluster of your own can be"
                      " given by its kubeconfig")  # fmt: skip
+    if kernel_version(facts.kernel) < OLDEST_KERNEL:
+        expected = ".".join(map(str, OLDEST_KERNEL))
+        found.append(f"kernel: expected {expected} or later, for Services by nftables, found {facts.kernel}; a newer"
+                     " release of its system brings one")  # fmt: skip
     if not facts.systemd:
         found.append("init: expected systemd as process 1, found another")
     if facts.occupied and not facts.ours:
@@ -174,6 +181,12 @@ def obstacles(facts: Facts) -> list[str]:
                      f" machine; Docker sets it: `iptables -I DOCKER-USER -i {BRIDGE} -j ACCEPT` and the same with -o,"
                      " at each boot")  # fmt: skip
     return found
+
+
+def kernel_version(release: str) -> tuple[int, ...]:
+    """The first two numbers of what `uname -r` says; (0, 0) where it says none."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def of_another(facts: Facts, cluster: str) -> list[str]:

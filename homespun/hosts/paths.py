@@ -22,16 +22,17 @@ def files(member: Member, others: Iterable[Member], cluster: Cluster) -> list[Fi
 
 
 def service(member: Member, others: Iterable[Member], cluster: Cluster) -> str:
-    """The unit. Until the machine is a node it fails, and is tried again."""
+    """The unit. Until the machine is a node, nobody hears what it says; when it stops, nothing is said any more."""
     elsewhere = [other.name for other in others if other.site != member.site]
     server = f"https://{cluster.endpoint}:{API_PORT}"
-    given = ["--node", member.name, "--server", server, "--tailscale", mesh.CLI, *elsewhere]
+    given = ["--node", member.name, "--server", server, "--tailscale", mesh.CLI]
     return f"""\
 [Unit]
 Description=Tells how this machine reaches others over Homespun's mesh
 After={mesh.TAILSCALED_UNIT}
 [Service]
-ExecStart=/usr/bin/python3 {PROGRAM} {shlex.join(given)}
+ExecStart=/usr/bin/python3 {PROGRAM} {shlex.join([*given, *elsewhere])}
+ExecStopPost=-/usr/bin/python3 {PROGRAM} {shlex.join(given)}
 Slice=homespun.slice
 Restart=always
 RestartSec=10

@@ -30,6 +30,7 @@ def main() -> int:
         "ansible_port": connection.port,
         "ansible_user": connection.user,
         "ansible_ssh_common_args": " ".join(connection.options()),
+        "mitogen_ssh_compression": False,  # it costs more than a LAN
     }
     run = ansible_runner.run(
         private_data_dir=request["folder"],
@@ -39,7 +40,8 @@ def main() -> int:
         envvars={
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
-            "ANSIBLE_SSH_ARGS": "-o Compression=no",  # by default it is on, and costs more than a LAN
+            "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",  # there is one connection
+            "ANSIBLE_TIMEOUT": "60",  # for SSH, login and Python together, each
             "ANSIBLE_HOME": request["folder"],
             "ANSIBLE_REMOTE_TEMP": layout.SCRATCH,
             # One Python on the machine for all tasks, where Ansible would start one for each, and send it its modules.

@@ -98,6 +98,7 @@ def vast() -> Iterator[VastApi]:
 @pytest.fixture(scope="module")
 def desk() -> Iterator[nspawn.Machine]:
     made = machine("desk", LAN, 0)
+    nspawn.destroy(made)  # what a run that was killed has left
     try:
         boot(made)
         yield made
@@ -134,6 +135,7 @@ def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Pro
         (settings.FOLDER / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump(document))
     try:
         made = Project(BASE, install(quiet))
+        made.forget()  # what a run that was killed has left
         made.prepare()
         yield made
         if Project.known(BASE):  # a test has failed: the machines go with all that is on them
@@ -142,7 +144,7 @@ def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Pro
                 labs.down(NAME)
     finally:
         for stack in files:
-            (settings.FOLDER / f"Pulumi.{stack}.yaml").unlink()
+            (settings.FOLDER / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +214,8 @@ def test_one_whose_cluster_is_dark_destroys_itself(
         f" && sed -i 's/minutes 60/minutes 0.3/' /etc/systemd/system/{watchdog.UNIT}"
         f" && systemctl daemon-reload && systemctl restart {watchdog.UNIT}"
     )
+    journal = f"journalctl --output cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {watchdog.UNIT})"
+    until("that it has heard of its cluster", lambda: "heard of; from now on" in rented.run(journal), 60)
     nspawn.stop(desk, grace=0)
     until("its end", lambda: not vast.market.instances, 120)
     assert vast.destroyed_by[-1] == instance.api_key

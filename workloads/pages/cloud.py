@@ -152,7 +152,7 @@ def paths(said: str) -> tuple[str, ...]:
     """How a node reaches others, as it says itself; () where that can't be read."""
     try:
         return tuple(map(_path, json.loads(said)))
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, RecursionError, TypeError, ValueError):
         return ()
 
 

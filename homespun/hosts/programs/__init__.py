@@ -1,1 +1,1 @@
-"""Programs that run on a machine, alone, on its own Python (3.9 and later): they are brought there as they are."""
+"""Programs that run on a machine, alone, on its own Python (3.8 and later): they are brought there as they are."""

@@ -4,6 +4,8 @@ It runs there alone, on the machine's own Python: once the cluster has not been 
 provider to destroy the instance, by the key that opens this instance and no other, until that has happened.
 """
 
+from __future__ import annotations
+
 import argparse
 import http.client
 import socket
@@ -12,6 +14,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+FIRST_MINUTES = 60.0
+"""For which it is waited at least until the cluster is heard of for the first time: the machine is set up meanwhile."""
 SECONDS = 10.0
 """That an answer may take, and between two questions."""
 
@@ -23,12 +27,14 @@ def main() -> None:
     parser.add_argument("--key", required=True, type=Path)
     parser.add_argument("--minutes", required=True, type=float)
     given = parser.parse_args()
-    key, heard = given.key.read_text().strip(), time.monotonic()
+    key, heard, minutes = given.key.read_text().strip(), time.monotonic(), max(given.minutes, FIRST_MINUTES)
     while True:
         if answers(given.cluster):
-            heard = time.monotonic()
-        elif time.monotonic() - heard > given.minutes * 60:
-            print(f"{given.cluster}: not heard of for {given.minutes:g} minutes; destroying this machine", flush=True)
+            if minutes != given.minutes:
+                print(f"{given.cluster}: heard of; from now on for {given.minutes:g} minutes without", flush=True)
+            heard, minutes = time.monotonic(), given.minutes
+        elif time.monotonic() - heard > minutes * 60:
+            print(f"{given.cluster}: not heard of for {minutes:g} minutes; destroying this machine", flush=True)
             destroy(given.instance, key)
         time.sleep(SECONDS)
 

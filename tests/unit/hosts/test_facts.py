@@ -60,6 +60,12 @@ def test_a_foreign_forward_drop_is_told() -> None:
     assert "DOCKER-USER" in facts.obstacles(facts.parse(f"forward_drop=yes\n{DEBIAN_V2}", "server"))[0]
 
 
+@pytest.mark.parametrize(("kernel", "taken"), [("5.10.0-32-amd64", False), ("5.13.0", True), ("6.1.0-30-amd64", True)])
+def test_a_kernel_that_kube_proxy_refuses_is_told(kernel: str, taken: bool) -> None:
+    found = facts.obstacles(replace(SERVER, kernel=kernel))
+    assert [line.startswith("kernel: expected 5.13 or later") for line in found] == ([] if taken else [True])
+
+
 def test_a_range_that_the_machine_has_another_way_to_is_named_with_the_setting() -> None:
     ranges = {"homespun:cluster.podRange": IPv4Network("172.16.0.0/12"), "other": IPv4Network("10.43.0.0/16")}
     [line] = facts.overlaps(SERVER, ranges)

@@ -12,6 +12,7 @@ from workloads.pages import cloud
 DIRECT = "pong from m0 (100.64.0.1) via 10.37.0.10:41642 in 1ms\n"
 RELAYED = "pong from m0 (100.64.0.1) via DERP(homespun) in 5.5ms\n"
 SLOW = "pong from m0 (100.64.0.1) via [2001:db8::1]:41642 in 1.2s\n"
+WOKEN = f"{RELAYED}{RELAYED}{DIRECT}"
 NONE = 'ping "100.64.0.1" timed out\nno reply\n'
 
 
@@ -20,6 +21,7 @@ NONE = 'ping "100.64.0.1" timed out\nno reply\n'
     [
         (DIRECT, ("direct", 1.0)),
         (RELAYED, ("relay", 5.5)),
+        (WOKEN, ("direct", 1.0)),
         (SLOW, ("direct", 1200.0)),
         (NONE, ("", None)),
         ("", ("", None)),
@@ -56,7 +58,7 @@ def test_the_page_reads_what_the_program_writes() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "{}", "[1]", '[{"to": "m0"}]', "null", '[{"to": "m0", "by": "relay", "ms": "x"}]']
+    "said", ["", "{}", "[1]", "[" * 100_000, '[{"to": "m0"}]', "null", '[{"to": "m0", "by": "relay", "ms": "x"}]']
 )
 def test_a_page_with_what_nobody_can_read_shows_no_paths(said: str) -> None:
     assert cloud.paths(said) == ()
@@ -64,5 +66,5 @@ def test_a_page_with_what_nobody_can_read_shows_no_paths(said: str) -> None:
 
 def test_a_machine_asks_for_those_of_other_sites() -> None:
     unit = units.service(member(0), [member(1), member(2, site="away")], CLUSTER)
-    assert " m2\n" in unit
+    assert " m2\nExecStopPost=" in unit
     assert " m1" not in unit
