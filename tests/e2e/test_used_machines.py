@@ -55,7 +55,7 @@ echo "===== rules"; ip rule; nft -s list ruleset | sed '/^table/!s/^/  /'
 echo "===== routes"; ip -o route show table all | grep -v ' dev homespun' | sed 's/ expires [0-9]*sec//'
 echo "===== units"; systemctl list-units --type=service --state=running --plain --no-legend | awk '{print $1}'
 echo "===== containers"; ctr tasks ls
-echo "===== tailnet"; [ -x /usr/local/bin/tailscale ] && tailscale status --peers=false; true
+echo "===== tailnet"; [ -x /usr/local/bin/tailscale ] && tailscale status --peers=false | grep -v -e '^#' -e '^$'; true
 """
 
 EMPTY_CHAIN = re.compile(r"\n\s*chain \S+ \{\n\s*type [^\n]*policy accept;\n\s*\}")
