@@ -1,5 +1,7 @@
 """What ends a command with one clear message, and the words of its advice."""
 
+from homespun import places
+
 DEFAULT_STACK = "lab"
 
 
@@ -10,3 +12,10 @@ class CommandFailed(Exception):
 def make(command: str, stack: str) -> str:
     """A command to give next: `make up`, `make down STACK=mine`."""
     return f"make {command}" if stack == DEFAULT_STACK else f"make {command} STACK={stack}"
+
+
+def not_up(stack: str) -> CommandFailed:
+    """That an environment was never brought up from this state folder."""
+    return CommandFailed(
+        f"expected {stack} to be up, found nothing of it in {places.state()}; run `{make('up', stack)}` first"
+    )

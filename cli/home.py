@@ -21,8 +21,9 @@ from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import own
 from stacks.settings import BASE, FOLDER, HOME, HomeBase
-from stacks.settings.base_stack import NAME_LETTERS, SITE_LETTERS
+from stacks.settings.base_stack import NAME_LETTERS
 from stacks.settings.fields import check_word
+from stacks.settings.machines import SITE_LETTERS
 
 DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
 MACHINES: Final = "Machines, as user@address, the control plane's first (user@address/site for those on other LANs)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cli.errors import CommandFailed, make
+from cli.errors import CommandFailed, not_up
 from homespun import places
 from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP
@@ -35,9 +35,7 @@ def cluster(stack: str, found: PlatformSettings) -> "Kubectl":
     if isinstance(found, GivenPlatform):
         return Kubectl(found.kubeconfig, found.context)
     if not kubeconfig(stack).exists():
-        raise CommandFailed(
-            f"expected {stack} to be up, found nothing of it in {places.state()}; run `{make('up', stack)}` first"
-        )
+        raise not_up(stack)
     return Kubectl(kubeconfig(stack))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from cli.errors import CommandFailed, make
+from cli.errors import not_up
 from cli.kubectl import Kubectl, cluster, write_secret
 from cli.project import CHECKOUT, Project
 from homespun import places
@@ -25,9 +25,7 @@ def shell(name: str) -> None:
     found = settings.platform(name)
     commands = places.state() / "shell"
     if not (places.state() / "pulumi").exists():
-        raise CommandFailed(
-            f"expected {name} to be up, found nothing in {places.state()}; run `{make('up', name)}` first"
-        )
+        raise not_up(name)
     installation = install(Percent("pulumi").show)
     commands.mkdir(exist_ok=True)
     _write(commands / "pulumi", launcher(installation.python, CHECKOUT, "cli.shell"))

@@ -48,7 +48,7 @@ ASKED: Final = ("url", "label", "gpu_names", "gpus", "gpu_ram_gib", "disk_gb", "
 UNSEEN: Final = "unseen"
 """Stands for the instance where vast.ai did not say."""
 UPDATED: Final = ("connection", "max_usd_per_hour", "cluster", "dark_minutes")
-"""What else may change. Of what it may cost at most only the next rental takes note."""
+"""What else may change: how it is reached, what it may cost, when it leaves."""
 PREPARE: Final = (
     "systemctl disable --quiet --now docker.socket docker.service 2>/dev/null;"
     " iptables -P FORWARD ACCEPT 2>/dev/null; true"
@@ -130,15 +130,11 @@ class RentedMachineProvider(ResourceProvider):
                 f"{name}: expected at most ${news['max_usd_per_hour']} an hour, it costs ${_price(found)}: pay more,"
             )
             return CheckResult(news, [CheckFailure("max_usd_per_hour", f"{words} or take it out and rent another")])
-        known = found is not None and found.ssh_host and _pin(name, found.id).exists()
-        return CheckResult(
-            {
-                **news,
-                "instance": str(found.id) if found else None,
-                "connection": _connection(found, news) if found and known else None,
-            },
-            [],
-        )
+        if found is None:
+            return CheckResult(news, [])
+        known = found.ssh_host and _pin(name, found.id).exists()
+        reached = _connection(found, news) if known else None
+        return CheckResult({**news, "instance": str(found.id), "connection": reached}, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """What is asked for is another machine; so is one in the place of one that was lost."""
@@ -235,8 +231,7 @@ class RentedMachine(Resource, module="homespun", name="RentedMachine"):
 
 def _asked(settings: RentedSettings) -> dict[str, Any]:
     """As properties."""
-    found = settings.model_dump(include={"gpu_names", "gpus", "gpu_ram_gib", "disk_gb", "image", "max_usd_per_hour"})
-    return {**found, "gpu_names": list(settings.gpu_names), "max_usd_per_hour": str(settings.max_usd_per_hour)}
+    return settings.model_dump(mode="json", exclude={"name", "number"})
 
 
 def query(properties: Mapping[str, Any]) -> Query:

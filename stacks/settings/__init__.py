@@ -3,15 +3,8 @@
 stacks/Pulumi.lab-base.yaml: homespun:lab.range: expected an IPv4 network such as 10.41.0.0/24, got 10.41.0.0/33
 """
 
-from stacks.settings.base_stack import (
-    HOME,
-    BaseSettings,
-    HomeBase,
-    HomeMachineSettings,
-    LabBase,
-    RentedSettings,
-    VastSettings,
-)
+from stacks.settings.base_stack import BaseSettings, HomeBase, LabBase
+from stacks.settings.machines import HOME, HomeMachineSettings, RentedSettings, VastSettings
 from stacks.settings.platform_stack import GivenPlatform, OwnPlatform, PlatformSettings
 from stacks.settings.reading import (
     BASE,

@@ -13,9 +13,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from cli.kubectl import kubeconfig
 from cli.lab import machines_of
 from cli.project import Project
+from homespun.hosts import headscale, mesh
 from stacks import settings
 from stacks.machines import nspawn
 from tests.e2e import killed
@@ -29,6 +32,8 @@ NODE: Final = "m0"
 BASE: Final = f"{NAME}{settings.BASE}"  # its settings: stacks/Pulumi.e2e-base.yaml
 REPOSITORY: Final = Path(__file__).parents[2]
 ADDRESS: Final = IPv4Address("10.39.0.10")
+LET_IN: Final = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
+"""What docs/home.md has a router at the first machine's site forward."""
 MODEL_ID: Final = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -68,6 +73,21 @@ def up(stack: str = NAME) -> str:
 def down(stack: str = NAME) -> str:
     """`make down` of the same; what it prints."""
     return _cli("down", stack=stack)
+
+
+def forget(name: str) -> None:
+    """Of machines that a failed test leaves: the record alone, as they go with all that is on them."""
+    if Project.known(f"{name}{settings.BASE}"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FORGET", "1")
+            down(name)
+
+
+def boot(machine: nspawn.Machine) -> None:
+    """Make a machine that stands for one with a kernel of its own, and start it."""
+    nspawn.create(machine)
+    nspawn.start(machine)
+    machine.connection.run("mkdir -p /usr/lib/modules")  # which each of these has
 
 
 def home(answers: str) -> str:

@@ -15,11 +15,12 @@ from threading import Thread
 import pytest
 import yaml
 
+from cli.kubectl import write_secret
 from cli.project import Project
 from homespun import places
 from homespun.clients.vast import client
 from homespun.clients.vast.instances import VM_IMAGES, Intent
-from homespun.hosts import headscale, mesh, ssh, watchdog
+from homespun.hosts import ssh, watchdog
 from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import network, nspawn, rootfs
@@ -35,8 +36,7 @@ from tools.pulumi.install import install
 NAME = "renting"
 BASE = f"{NAME}{settings.BASE}"
 LABEL = f"homespun.{NAME}.gpu"
-LET_IN = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
-LAN = Network(NAME, "hs-rent", IPv4Network("10.28.0.0/24"), published=LET_IN)
+LAN = Network(NAME, "hs-rent", IPv4Network("10.28.0.0/24"), published=labs.LET_IN)
 AFAR = Network(NAME, "hs-rent-afar", IPv4Network("10.28.1.0/24"), "afar")
 RANGES = {"podRange": "10.25.0.0/16", "serviceRange": "10.26.0.0/16", "meshRange": "10.27.0.0/24"}
 TOLERATED = [{"key": "homespun.dev/rented", "operator": "Exists"}]
@@ -45,12 +45,6 @@ TOLERATED = [{"key": "homespun.dev/rented", "operator": "Exists"}]
 def machine(name: str, lan: Network, number: int) -> nspawn.Machine:
     address = IPv4Address(lan.range[10 + number])
     return nspawn.Machine(lan, places.state() / "labs" / NAME, name, address, rootfs.obtain(quiet))
-
-
-def boot(booted: nspawn.Machine) -> None:
-    nspawn.create(booted)
-    nspawn.start(booted)
-    booted.connection.run("mkdir -p /usr/lib/modules")  # which every machine with a kernel of its own has
 
 
 @dataclass
@@ -65,7 +59,7 @@ class Hosts:
         Thread(target=self._boot, args=(instance, made)).start()
 
     def _boot(self, instance: Instance, made: nspawn.Machine) -> None:
-        boot(made)
+        labs.boot(made)
         # The account's keys open it, and no others.
         made.connection.run("cat >/root/.ssh/authorized_keys", input="".join(self.api.market.ssh_keys))
         instance.run(str(made.address), {"22/tcp": 22})
@@ -100,7 +94,7 @@ def desk() -> Iterator[nspawn.Machine]:
     made = machine("desk", LAN, 0)
     nspawn.destroy(made)  # what a run that was killed has left
     try:
-        boot(made)
+        labs.boot(made)
         yield made
     finally:
         nspawn.destroy(made)
@@ -138,10 +132,7 @@ def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Pro
         made.forget()  # what a run that was killed has left
         made.prepare()
         yield made
-        if Project.known(BASE):  # a test has failed: the machines go with all that is on them
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("FORGET", "1")
-                labs.down(NAME)
+        labs.forget(NAME)
     finally:
         for stack in files:
             (settings.FOLDER / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)
@@ -152,8 +143,7 @@ def kubeconfig(project: Project) -> Iterator[Path]:
     """Of the cluster, once it is up."""
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     file = places.state() / "renting.kubeconfig"
-    file.write_text(project.outputs()["kubeconfig"])
-    file.chmod(0o600)
+    write_secret(file, project.outputs()["kubeconfig"])
     yield file
     file.unlink()
 

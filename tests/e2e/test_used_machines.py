@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli.kubectl import write_secret
 from cli.project import Project
 from homespun import places
-from homespun.hosts import headscale, layout, mesh
+from homespun.hosts import layout
 from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.cluster import images
@@ -33,9 +34,7 @@ from tools.table import named
 
 NAME = "used"
 BASE = f"{NAME}{settings.BASE}"
-LET_IN = ("tcp dport 8443", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
-"""What docs/home.md has a router at the first machine's site forward."""
-LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"), published=LET_IN)
+LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"), published=labs.LET_IN)
 ELSEWHERE = Network(NAME, "hs-used-away", IPv4Network("10.34.1.0/24"), "away")
 ALSO = ("containerd", "sudo")
 RANGES = {"podRange": "10.30.0.0/16", "serviceRange": "10.31.0.0/16", "meshRange": "10.32.0.0/24"}
@@ -67,9 +66,7 @@ def box(name: str, lan: Network) -> nspawn.Machine:
     """A machine as it stands in a corner, with Debian's containerd on it."""
     tree = rootfs.obtain(quiet, ALSO)
     machine = nspawn.Machine(lan, places.state() / "labs" / NAME, name, IPv4Address(lan.range[10]), tree)
-    nspawn.create(machine)
-    nspawn.start(machine)
-    machine.connection.run("mkdir -p /usr/lib/modules")  # which every machine with a kernel of its own has
+    labs.boot(machine)
     return machine
 
 
@@ -81,10 +78,7 @@ def boxes() -> Iterator[dict[str, nspawn.Machine]]:
         made = {name: box(name, lan) for name, lan in (("desk", LAN), ("attic", ELSEWHERE))}
         yield made
     finally:
-        if Project.known(BASE):  # a test has failed: the machines go with all that is on them
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("FORGET", "1")
-                labs.down(NAME)
+        labs.forget(NAME)
         for path in settled:
             path.unlink(missing_ok=True)
         for machine in made.values():
@@ -153,8 +147,7 @@ def kubeconfig(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set
     project.prepare()
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     file = places.state() / "used.kubeconfig"
-    file.write_text(project.outputs()["kubeconfig"])
-    file.chmod(0o600)
+    write_secret(file, project.outputs()["kubeconfig"])
     yield file
     file.unlink()
 

@@ -4,7 +4,7 @@ A machine is known by its label: whatever is there under it already is destroyed
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -47,22 +47,21 @@ def present(vast: Vast, label: str) -> Instance | None:
 
 def reap(vast: Vast, prefix: str, wanted: Collection[str]) -> list[str]:
     """Destroy all instances whose label begins with `prefix` and is not wanted; their labels. Raises NotDestroyed."""
-    others = [
-        one
-        for one in vast.instances()
-        if one.label.startswith(prefix) and one.label not in wanted and one.status is not Status.GONE
-    ]
-    for one in others:
-        vast.destroy(one.id)
-    return [one.label for one in others]
+    unwanted = [one for one in vast.instances() if one.label.startswith(prefix) and one.label not in wanted]
+    return [one.label for one in _destroyed(vast, unwanted)]
 
 
 def clear(vast: Vast, label: str) -> int:
     """Destroy all instances of this label; how many there were. Raises NotDestroyed."""
-    there = [one.id for one in vast.by_label(label) if one.status is not Status.GONE]
-    for number in there:
-        vast.destroy(number)
-    return len(there)
+    return len(_destroyed(vast, vast.by_label(label)))
+
+
+def _destroyed(vast: Vast, instances: Iterable[Instance]) -> list[Instance]:
+    """Those that were there to be destroyed."""
+    there = [one for one in instances if one.status is not Status.GONE]
+    for one in there:
+        vast.destroy(one.id)
+    return there
 
 
 def rent(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from cli.kubectl import write_secret
 from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import mesh
@@ -36,8 +37,7 @@ def running() -> Iterator[Lab]:
         pulumi_up()
         first = machine("m0")
         kubeconfig = first.folder / "kubeconfig"
-        kubeconfig.write_text(project.outputs()["kubeconfig"])
-        kubeconfig.chmod(0o600)
+        write_secret(kubeconfig, project.outputs()["kubeconfig"])
         yield Lab(first, kubeconfig, "")
     finally:
         labs.down(NAME)
