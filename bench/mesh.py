@@ -58,7 +58,7 @@ print(sum(sent) / (time.perf_counter() - began) / 1e6)
 
 def main() -> None:
     began = time.monotonic()
-    with running() as lab:
+    with running(platform=False) as lab:
         until("three nodes", lambda: nodes(lab) == ALL, 120)
         results: dict[str, Any] = {"from nothing to three Ready nodes, s": time.monotonic() - began}
         for number, machine in enumerate(("m0", "m0", "m1", "m2")):

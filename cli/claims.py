@@ -69,6 +69,7 @@ def _pod(name: str, namespace: str, image: str, claim: str, command: Sequence[st
             "securityContext": pods.POD_SECURITY,
             # A claim may be had by one machine at a time.
             "affinity": {
+                **pods.NEAR_DATA,
                 "podAffinity": {
                     "preferredDuringSchedulingIgnoredDuringExecution": [
                         {
@@ -79,7 +80,7 @@ def _pod(name: str, namespace: str, image: str, claim: str, command: Sequence[st
                             },
                         }
                     ]
-                }
+                },
             },
             "containers": [
                 {

@@ -5,13 +5,15 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 
 from typing import Any, Final
 
-USER: Final = 10001
-"""The user and the group that all our containers run as; a claim's folder gets the group by fsGroup."""
+from homespun.hosts import share
+from homespun.hosts.layout import POD_USER
+
 POD_SECURITY: Final[dict[str, Any]] = {
     "runAsNonRoot": True,
-    "runAsUser": USER,
-    "runAsGroup": USER,
-    "fsGroup": USER,
+    "runAsUser": POD_USER,
+    "runAsGroup": POD_USER,
+    "fsGroup": POD_USER,  # a claim's folder gets it
+    "fsGroupChangePolicy": "OnRootMismatch",  # once: it may hold much, and be on another machine
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 CONTAINER_SECURITY: Final[dict[str, Any]] = {
@@ -34,6 +36,19 @@ RECREATE: Final[dict[str, Any]] = {"type": "Recreate"}
 """The present pod goes before the next comes."""
 ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 """The next pod is ready before the present one goes."""
+
+
+NEAR_DATA: Final[dict[str, Any]] = {
+    "nodeAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 100,
+                "preference": {"matchExpressions": [{"key": share.LABEL, "operator": "In", "values": [share.HERE]}]},
+            }
+        ]
+    }
+}
+"""Of pods that read or write much of the claim `data`, which other machines see over the network."""
 
 
 def volume(claim: str) -> str:

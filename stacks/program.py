@@ -12,6 +12,7 @@ from homespun.hosts.cluster import Cluster, Member
 from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.node import ClusterNode
 from stacks.cluster.resource import KubernetesCluster
+from stacks.cluster.share import Share
 from stacks.hosts import Host
 from stacks.machines import own, sites
 from stacks.machines.lab import LabMachine
@@ -31,6 +32,8 @@ RENTED: Final = "homespun.dev/rented"
 """The taint of a rented node: only what tolerates it is placed there."""
 PRICE: Final = "homespun.dev/usd-per-hour"
 """The label that says what a rented node costs."""
+ZONE: Final = "topology.kubernetes.io/zone"
+"""Kubernetes's own label: within a zone, which is a site here, machines are near each other."""
 FOLDER_SIZE: Final = "5Gi"
 """What a volume says of its size that is a folder of a machine: it may take what the machine has."""
 
@@ -42,17 +45,21 @@ def base(settings: OwnBase) -> None:
     machines = [_machine(settings, one, made_of[one.name], cluster) for one in settings.members]
     first, *others = machines
     opts = first.goes_with_it(_joined(settings, machines) or [first.host])
-    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts)
+    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts, first.labels)
     authority = pulumi.Output.unsecret(made.kubeconfig.apply(identifier))
     for one in others:
         # Not gone with its machine: the cluster has to forget it. With the cluster it goes where its machine does.
         opts = pulumi.ResourceOptions(
             parent=one.resource, deleted_with=made if one.is_ours else None, depends_on=[one.host, made]
         )
-        ClusterNode(
+        node = ClusterNode(
             one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
             taints=[RENTED] if one.is_rented else [], labels=one.labels,
         )  # fmt: skip
+        if not one.is_rented:
+            opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[node]))
+            name, of = one.member.name, first.member.name
+            Share(one.name, name, of, cluster, authority, first.connection, one.connection, opts)
     pulumi.export("address", str(settings.lan(settings.first)))
     pulumi.export("node", first.member.name)
     pulumi.export("connections", {one.member.name: one.connection for one in machines if not one.is_rented})
@@ -80,9 +87,10 @@ class Machine:
         return isinstance(self.resource, RentedMachine)
 
     @property
-    def labels(self) -> dict[str, pulumi.Output[str]]:
+    def labels(self) -> dict[str, pulumi.Input[str]]:
         """Of its node."""
-        return {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
+        price = {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
+        return {ZONE: self.member.site, **price}
 
     def goes_with_it(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Of what is on it: nobody needs to take it off a machine that goes itself."""
@@ -201,8 +209,12 @@ def platform(settings: PlatformSettings, stack: str) -> None:
 
 
 def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
-    """Keep an object where its resource goes. A group does not hand `retain_on_delete` on to its objects."""
-    retained = pulumi.ResourceOptions(retain_on_delete=True)
+    """Keep an object where its resource goes. A group does not hand `retain_on_delete` on to its objects.
+
+    Where a volume may be had can't be changed: one of an earlier version stays on the first machine alone.
+    """
+    fixed = ["spec.nodeAffinity"] if given.type_.endswith(":PersistentVolume") else []
+    retained = pulumi.ResourceOptions(retain_on_delete=True, ignore_changes=fixed)
     return pulumi.ResourceTransformResult(given.props, pulumi.ResourceOptions.merge(given.opts, retained))
 
 

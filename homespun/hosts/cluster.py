@@ -45,6 +45,11 @@ class Member:
     pods: IPv4Network
     """Its part of the cluster's pod range."""
 
+    @property
+    def is_rented(self) -> bool:
+        """Whether it is somebody else's machine, on a LAN that is nobody's."""
+        return self.lan is None
+
 
 @dataclass(frozen=True)
 class Mesh:

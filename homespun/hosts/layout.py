@@ -31,4 +31,6 @@ MODELS: Final = f"{VOLUMES}/models"
 VECTORS: Final = f"{VOLUMES}/vectors"
 """The folder behind the claim that holds Milvus's data."""
 DATA: Final = f"{VOLUMES}/data"
-"""The folder behind the claim for texts, records and checkpoints."""
+"""The folder behind the claim for texts, records and checkpoints: on the first machine; others mount it from there."""
+POD_USER: Final = 10001
+"""The user and the group of all our pods, who own what is in the claims."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from homespun.hosts import headscale, mesh, paths, ways
+from homespun.hosts import headscale, mesh, paths, share, ways
 from homespun.hosts.cluster import Cluster, Member, Mesh
 from homespun.hosts.facts import STATE_FILE, Facts
 from homespun.hosts.files import Artifact, File, binary, text, unit
@@ -115,6 +115,9 @@ def desired(
         files += headscale.files(member, control, artifacts)
     if facts.loadable_modules:
         files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
+    shows = member.role == "control-plane" and any(not other.is_rented for other in others)
+    sees = member.role == "worker" and not member.is_rented
+    files += [*(share.server_files(cluster) if shows else ()), *(share.client_files(cluster) if sees else ())]
     if member.role == "control-plane":
         files.append(text(AUDIT_POLICY, AUDIT_RULES))
     else:
@@ -123,9 +126,13 @@ def desired(
     files.append(text(STATE_FILE, json.dumps({"cluster": cluster.name, "role": member.role}) + "\n"))
     folders = (f"{PREFIX}/bin", f"{PREFIX}/cni", f"{PREFIX}/etc/cni", PATCHES, ROOT, AUDIT_LOG_FOLDER)
     return HostState(
-        packages=PACKAGES,
+        packages=(*PACKAGES, *(share.PACKAGES if sees else ())),
         modules=facts.loadable_modules,
-        folders=(*folders, *((f"{PREFIX}/etc/mesh",) if joined else ())),
+        folders=(
+            *folders,
+            *((f"{PREFIX}/etc/mesh",) if joined else ()),
+            *((f"{PREFIX}/etc/share",) if shows else ()),
+        ),
         volumes=(MODELS, VECTORS, DATA) if member.role == "control-plane" else (),
         files=tuple(files),
         units=(
@@ -133,6 +140,8 @@ def desired(
             *((headscale.UNIT,) if control else ()),
             *(mesh.UNITS if joined else ()),
             ways.TIMER,
+            *((share.SERVER_UNIT,) if shows else ()),
+            *((share.CLIENT_UNIT,) if sees else ()),
             containerd,
             kubelet,
             *((paths.UNIT,) if joined else ()),

@@ -172,6 +172,7 @@ def job(namespace: str, item: Object, observed: Observed, image: str) -> Manifes
     }
     pod = {
         "restartPolicy": "Never",
+        "affinity": pods.NEAR_DATA,
         "terminationGracePeriodSeconds": 1,  # one that is killed is gone on from; two must not be at work on one source
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -108,6 +109,14 @@ def wait_ready(kubeconfig: str, node: str, kubectl: Path) -> None:
     ran = _kubectl(kubectl, kubeconfig, "wait", "--for=condition=Ready", f"node/{node}", f"--timeout={READY_SECONDS}s")
     if ran.returncode:
         raise ClusterError(f"node {node}: expected Ready within {READY_SECONDS} s, kubectl says: {ran.stderr.strip()}")
+
+
+def label(kubeconfig: str, node: str, labels: Mapping[str, str | None], kubectl: Path) -> None:
+    """Set a node's labels, and take away those that are None; a node that is gone has none. Raises ClusterError."""
+    words = [f"{name}-" if value is None else f"{name}={value}" for name, value in labels.items()]
+    ran = _kubectl(kubectl, kubeconfig, "label", "node", node, "--overwrite", *words)
+    if ran.returncode and "NotFound" not in ran.stderr:
+        raise ClusterError(f"node {node}: expected its labels to be set, kubectl says: {ran.stderr.strip()}")
 
 
 def leave(kubeconfig: str, node: str, kubectl: Path, alive: bool) -> None:

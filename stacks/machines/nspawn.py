@@ -31,6 +31,8 @@ from tools import debian
 
 POWER_OFF: Final = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
 BOOT_SECONDS: Final = 60
+DEVICES: Final = ("/dev/kmsg", "/dev/net/tun", "/dev/fuse")
+"""Of the box, which a kubelet, tailscaled and sshfs want."""
 NETWORK_FILE: Final = "network.json"
 """In a machine's folder: the network that it was made on."""
 NSPAWN_RUNTIME: Final = ("/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export")
@@ -238,7 +240,7 @@ def _command(machine: Machine) -> list[str]:
         f"--hostname={machine.name}", "--register=no", "--keep-unit", "--boot", "--console=pipe",
         f"--network-bridge={machine.network.bridge}", "--capability=all", "--private-users=no",
         "--link-journal=no", "--resolv-conf=off", "--timezone=off",
-        "--bind=/dev/kmsg", "--bind=/dev/net/tun", f"--bind={machine.home}/var:/var",
+        *(f"--bind={device}" for device in DEVICES if Path(device).exists()), f"--bind={machine.home}/var:/var",
     ]  # fmt: skip
     script = ["sh", "-c", LAUNCH, "launch", str(machine.home), *nspawn]
     return ["unshare", "--mount", "--propagation", "private", *script]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from homespun.api.crd import KINDS, definition
+from homespun.hosts import share
 from operators import pods, rbac
 from operators.children import Manifest
 from operators.inference.manifests import SERVER
@@ -142,12 +143,18 @@ def _binding(kind: str, account: str, namespace: str | None, home: str) -> Manif
 
 
 def _claim(name: str, size: str, platform: Platform) -> Iterable[Manifest]:
-    """A claim of users' data, and on a machine of ours the volume for it: a folder there."""
+    """A claim of users' data, and on a machine of ours the volume for it: a folder there.
+
+    The claim `data` is had by several machines where there are several, for which Kubernetes has no access mode of its
+    own: that of a claim can't be changed, and to the scheduler a local volume's means nothing.
+    """
     access, storage = ["ReadWriteOnce"], {"storage": size}
     claim: Manifest = {"accessModes": access, "resources": {"requests": storage}}
     if platform.volumes is not None:
         claim["storageClassName"] = ""
-        node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.volumes.node]}
+        places = [{"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.volumes.node]}]
+        if name == DATA:
+            places.append({"key": share.LABEL, "operator": "Exists"})
         yield {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
@@ -160,7 +167,7 @@ def _claim(name: str, size: str, platform: Platform) -> Iterable[Manifest]:
                 # Binds at once and to nothing else; a volumeName in the claim would take seconds.
                 "claimRef": {"namespace": platform.namespace, "name": name},
                 "local": {"path": f"{platform.volumes.folder}/{name}"},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [node]}]}},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [one]} for one in places]}},
             },
         }
     metadata = {"name": name, "namespace": platform.namespace}

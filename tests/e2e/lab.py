@@ -138,9 +138,9 @@ def model(folder: Path, name: str) -> str:
     return _cli("model", "--name", name, str(folder))
 
 
-def data(folder: Path, name: str) -> str:
+def data(folder: Path, name: str, stack: str = NAME) -> str:
     """`make data`; what it prints."""
-    return _cli("data", "--name", name, str(folder))
+    return _cli("data", "--name", name, str(folder), stack=stack)
 
 
 def fetch(source: str, target: Path) -> str:
@@ -166,13 +166,13 @@ def reason(lab: Lab, name: str, kind: str) -> str:
     return next((str(entry["reason"]) for entry in found["status"]["conditions"] if entry["type"] == kind), "")
 
 
-def ask(inputs: Any, model_id: str = MODEL_ID) -> tuple[int, Any]:
-    """What the gateway answers on the machine's address; 0 where nothing answers.
+def ask(inputs: Any, model_id: str = MODEL_ID, address: IPv4Address = ADDRESS) -> tuple[int, Any]:
+    """What the gateway answers on a machine's address; 0 where nothing answers.
 
     For a moment after a boot a node port still leads to the pod address of before, which may be another pod's by now.
     """
     request = urllib.request.Request(
-        f"http://{ADDRESS}:30080/models/{model_id}",
+        f"http://{address}:30080/models/{model_id}",
         data=json.dumps({"inputs": inputs}).encode(),
         headers={"Content-Type": "application/json"},
     )

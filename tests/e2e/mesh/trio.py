@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from cli.kubectl import write_secret
+from cli.kubectl import kubeconfig, write_secret
 from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import mesh
@@ -28,19 +28,22 @@ Pods = Callable[[], dict[str, dict[str, Any]]]
 
 
 @contextmanager
-def running() -> Iterator[Lab]:
-    """The three, from nothing, and gone at the end."""
+def running(platform: bool = True) -> Iterator[Lab]:
+    """The three by `make up`, from nothing, and gone at the end; or their cluster alone."""
     labs.down(NAME)
-    project = Project(BASE, install(quiet))
-    project.prepare()
     try:
-        pulumi_up()
-        first = machine("m0")
-        kubeconfig = first.folder / "kubeconfig"
-        write_secret(kubeconfig, project.outputs()["kubeconfig"])
-        yield Lab(first, kubeconfig, "")
+        said = labs.up(NAME) if platform else _cluster_up()
+        yield Lab(machine("m0"), kubeconfig(NAME), said)
     finally:
         labs.down(NAME)
+
+
+def _cluster_up() -> str:
+    project = Project(BASE, install(quiet))
+    project.prepare()
+    said = pulumi_up()
+    write_secret(kubeconfig(NAME), project.outputs()["kubeconfig"])
+    return said
 
 
 def machine(name: str) -> nspawn.Machine:

@@ -57,6 +57,18 @@ def test_a_machine_of_ours_holds_the_models_in_a_folder_that_only_their_claim_ca
     assert volume["spec"]["local"]["path"] == "/var/lib/homespun-volumes/models"
 
 
+def test_the_claim_data_alone_is_had_by_machines_that_mount_it() -> None:
+    volumes = [one for one in manifests(PLATFORM) if one["kind"] == "PersistentVolume"]
+    keys = {
+        one["metadata"]["name"]: {
+            term["matchExpressions"][0]["key"] for term in one["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+        }
+        for one in volumes
+    }
+    first = {"kubernetes.io/hostname"}
+    assert keys == {"ml-models": first, "ml-vectors": first, "ml-data": first | {"homespun.dev/data"}}
+
+
 def test_a_given_cluster_provides_the_models_volume_itself() -> None:
     rendered = manifests(replace(PLATFORM, volumes=None))
     assert "PersistentVolume/ml-models" not in names(rendered)
