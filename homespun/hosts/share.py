@@ -2,8 +2,8 @@
 
 NFS would want the kernel's server, which a machine's owner may use; here both ends are processes of ours (sshd and
 sshfs), with keys of their own, at a port of their own. The server shows that one folder, as the user that pods run as,
-whom no /etc/passwd knows but its own. Others mount it where the first one has it, so that one volume is the same on all;
-while it is not mounted the folder is not there, and pods wait.
+whom no /etc/passwd knows but its own. Others mount it where the first one has it: one volume is right on all of them.
+So long as it is not mounted the folder is not there, and pods wait.
 """
 
 import shlex
