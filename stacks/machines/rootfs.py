@@ -1,7 +1,7 @@
 """A lab machine's root file system: Debian by debootstrap, made once for its recipe and kept in the cache.
 
 It is what a server looks like after its installer ran: systemd, sshd, Python, apt. The packages that Homespun wants on
-any machine (`homespun.hosts.state.PACKAGES`) are in it already, so that a lab needs no mirror once it is cached.
+any machine are in it already, so that a lab needs no mirror once it is cached.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from homespun import places
-from homespun.hosts.state import PACKAGES
+from homespun.hosts import share, state
 from tools.debian import SUITE, debootstrap
 from tools.obtain import Progress
 
@@ -23,6 +23,7 @@ SERVER_PACKAGES: Final = (
     "ca-certificates",
 )  # fmt: skip
 
+PACKAGES: Final = (*SERVER_PACKAGES, *state.PACKAGES, *share.PACKAGES)
 PREPARE: Final = """\
 #!/bin/sh
 # What the hypervisor of a virtual machine would do, done by the container itself, first thing at boot.
@@ -62,7 +63,7 @@ WantedBy=sysinit.target
 
 def recipe(also: Sequence[str] = ()) -> str:
     """Digest of all that decides what is in it."""
-    parts = (SUITE, *SERVER_PACKAGES, *PACKAGES, *also, PREPARE, PREPARE_UNIT, inspect.getsource(_finish))
+    parts = (SUITE, *PACKAGES, *also, PREPARE, PREPARE_UNIT, inspect.getsource(_finish))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -82,7 +83,7 @@ def obtain(progress: Progress, also: Sequence[str] = ()) -> Path:
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            debootstrap(partial, (*SERVER_PACKAGES, *PACKAGES, *also), progress)
+            debootstrap(partial, (*PACKAGES, *also), progress)
             _finish(partial)
             partial.rename(target)
     return target
@@ -93,7 +94,8 @@ def _finish(root: Path) -> None:
         key.unlink()  # each machine gets its own
     for package in root.glob("var/cache/apt/archives/*.deb"):
         package.unlink()
-    shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+    for index in root.glob("var/lib/apt/lists/*"):
+        index.unlink() if index.is_file() else shutil.rmtree(index)
     (root / "etc/machine-id").write_text("uninitialized\n")
     (root / "etc/apt/sources.list").unlink()  # each machine gets one, with the mirror that the box uses then
     prepare = root / "usr/local/lib/homespun-lab/prepare"
