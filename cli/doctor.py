@@ -13,7 +13,7 @@ from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import rootfs, sites
 from stacks.platform.manifests import PAGE, SYSTEM
-from stacks.settings import GivenPlatform, HomeBase, LabBase
+from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnPlatform
 from tools.images import build
 from tools.obtain import downloads_allowed
 
@@ -25,7 +25,7 @@ MEMORY_BYTES_MORE: Final = 1 << 30
 def doctor(stack: str) -> bool:
     """Print it all; whether nothing stands in the way."""
     found = settings.platform(stack)
-    wrong = _cluster(found, stack) if isinstance(found, GivenPlatform) else _own(stack)
+    wrong = _cluster(found, stack) if isinstance(found, GivenPlatform) else _own(stack, found)
     for line in wrong:
         print(f"in the way  {line}")
     return not wrong
@@ -40,18 +40,19 @@ def _cluster(found: GivenPlatform, stack: str) -> list[str]:
         f"touches  namespaces {SYSTEM} and {found.namespace}, the kinds of homespun.dev, JobSet (kind, webhooks),"
         f" ClusterRoles homespun-{PAGE} and homespun-jobset-controller;"
     )
-    print(f"         ports {found.gateway_port}, {found.page_port} and {found.vectors_port} of every node, plain HTTP")
+    plain = f"ports {found.gateway_port}, {found.page_port} and {found.vectors_port} of every node, plain HTTP"
+    print(f"         {f'port {found.ingress.port} of every node, TLS' if found.ingress else plain}")
     print(f"         here: {places.state()}, {places.cache()}")
     print(f"leaves   by `{make('down', stack)}`: keeps the kinds, namespace {found.namespace} and its claims")
     return wrong
 
 
-def _own(stack: str) -> list[str]:
+def _own(stack: str, platform: OwnPlatform) -> list[str]:
     found = settings.base(stack)
     tools, to_get = len(tools_of(found)), missing_tools(found)
     print(f"found    {system()}, {os.cpu_count()} CPUs, {_memory() >> 30} GB memory, cgroup v{cgroup_version()}")
     print(f"tools    {tools - to_get} of {tools} there{_how(to_get)}")
-    print(f"images   {_images()}")
+    print(f"images   {_images(platform.ingress is not None)}")
     return _lab(stack, found) if isinstance(found, LabBase) else _home(stack, found)
 
 
@@ -95,8 +96,8 @@ def cgroup_version() -> int:
     return 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
 
 
-def _images() -> str:
-    names, missing = build.references(), build.missing()
+def _images(ingress: bool) -> str:
+    names, missing = build.references(ingress), build.missing(ingress)
     rest = f"; {len(missing)} to be built (some 3 minutes on 2 CPUs, up to 4 GB of packages from PyPI and Debian)"
     return f"{len(names) - len(missing)} of {len(names)} there{rest if missing else ''}"
 

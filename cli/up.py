@@ -3,9 +3,6 @@
 import json
 import tempfile
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,8 +12,18 @@ import yaml
 from cli import data, deployment, model, obstacles
 from cli.copy import CopyRefused, copy
 from cli.errors import CommandFailed, make
-from cli.kubectl import INFERENCE_MODELS, PATIENCE, VECTOR_COLLECTIONS, Kubectl, cluster, kubeconfig, write_secret
+from cli.kubectl import (
+    INFERENCE_MODELS,
+    PATIENCE,
+    VECTOR_COLLECTIONS,
+    Kubectl,
+    authority,
+    cluster,
+    kubeconfig,
+    write_secret,
+)
 from cli.lab import disk_bytes, machines_of, memory_bytes, tools_of
+from cli.page import Page, answer
 from cli.project import CHECKOUT, Project
 from cli.question import ask
 from cli.waiting import wait
@@ -27,6 +34,7 @@ from stacks import settings
 from stacks.machines import nspawn, vast
 from stacks.platform.manifests import DATA, MODELS, OPERATOR, SYSTEM
 from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase, RentedSettings
+from stacks.settings.platform_stack import INGRESS_NAMES, IngressSettings
 from tools import minilm, screen
 from tools.environments import environment
 from tools.obtain import obtain
@@ -36,13 +44,11 @@ from tools.table import Tool, named
 MODEL: Final = CHECKOUT / "examples/inference/minilm.yaml"
 COLLECTION: Final = CHECKOUT / "examples/vectors/papers.yaml"
 PAPERS: Final = CHECKOUT / "examples/papers"
-QUESTION: Final = "translate with attention alone, without recurrence"
 ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "spark", "training", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
 READY_SECONDS: Final = 240
 """For a server that has to be started first, on a machine that has just been booted."""
-ANSWER_SECONDS: Final = 60
 
 
 def up(name: str) -> None:
@@ -61,13 +67,15 @@ def up(name: str) -> None:
     said.append(done)
     said.append(_model(kubectl, platform.namespace, name))
     said.append(_collection(kubectl, platform.namespace, name))
-    answer = _answer(page)
+    answered = answer(page, _name(COLLECTION))
     screen.line("")
     print(" · ".join(said))
-    print(answer)
-    print(f"open   {page}          your cloud: machines, models, a search box to try")
+    print(answered)
+    print(f"open   {page.url}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
+    if platform.ingress:
+        print(_names(platform.ingress, page, authority(name)))
     if isinstance(base, HomeBase):
         for one in base.rented:
             print(f"rented {one.name}: {_price(base, one)}")
@@ -75,6 +83,15 @@ def up(name: str) -> None:
         machines = machines_of(base)
         memory, disk = sum(map(memory_bytes, machines)), disk_bytes(machines[0].folder)
         print(f"uses   {memory / 2**30:.1f} GB RAM, {disk / 2**30:.1f} GB disk")
+
+
+def _names(found: IngressSettings, page: Page, certificate: Path) -> str:
+    """What a client has to know of an ingress. The certificate is written down for it."""
+    certificate.parent.mkdir(parents=True, exist_ok=True)
+    certificate.write_text(page.authority)
+    first = [*INGRESS_NAMES, *(one.name for one in found.services)]
+    names = " ".join(f"{name}.{found.domain}" for name in first)
+    return f"names  {page.address} {names}\n       for /etc/hosts or your DNS; vouched for by {certificate}"
 
 
 def _reap(found: HomeBase) -> None:
@@ -138,8 +155,8 @@ def _wait_answers(kubectl: Kubectl) -> None:
         raise CommandFailed(why)
 
 
-def _platform(name: str, installation: Installation) -> tuple[str, str]:
-    """What was done, and the page's address."""
+def _platform(name: str, installation: Installation) -> tuple[str, Page]:
+    """What was done, and the page."""
     started = time.monotonic()
     screen.line("platform")
     project = Project(name, installation)
@@ -148,7 +165,8 @@ def _platform(name: str, installation: Installation) -> tuple[str, str]:
     changed = deployed.objects or deployed.seconds
     took = time.monotonic() - started
     done = f"platform {deployed.objects} objects {took:.0f}s" if changed else "platform unchanged"
-    return done, project.outputs()["page"]
+    outputs = project.outputs()
+    return done, Page(outputs["page"], outputs["address"], outputs.get("authority", ""))
 
 
 def _model(kubectl: Kubectl, namespace: str, stack: str) -> str:
@@ -218,44 +236,6 @@ def _wait_true(kubectl: Kubectl, namespace: str, kind: str, name: str, condition
             f"({make('shell', stack)}; kubectl -n {namespace} describe {kind} {name};"
             f" kubectl -n {SYSTEM} logs deployment/{OPERATOR})"
         )
-
-
-def _answer(page: str) -> str:
-    """A question put to the page: what it finds, how close that is, and how long it took; or why there is no answer."""
-    url = f"{page}search?{urllib.parse.urlencode({'q': QUESTION, 'collection': _name(COLLECTION)})}"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + ANSWER_SECONDS
-    warm = False
-    while True:
-        try:
-            with direct.open(url, timeout=30) as answered:
-                found = json.load(answered)
-            if not warm:  # what was loaded or connected for this first one is not the search's time
-                warm = True
-                continue
-            best = next(iter(found["hits"]), None)
-            if best is None:
-                return f'"{QUESTION}" finds nothing: the collection that the page asks is empty'
-            return (
-                f'"{QUESTION}" → {best["title"]} ({best["year"]})  {best["score"]:.2f}   {found["milliseconds"]:.0f} ms'
-            )
-        except urllib.error.HTTPError as error:
-            why, final = _said(error), error.code != 503
-        except OSError as error:  # the page's pod, or the way to it, is new
-            why, final = str(error), False
-        except (ValueError, LookupError, TypeError):
-            why, final = f"{url} is answered by something else", True
-        if final or time.monotonic() > end:
-            return f'"{QUESTION}" has no answer: {why}'
-        screen.line(f"page  {why}")
-        time.sleep(0.5)
-
-
-def _said(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["error"])
-    except (ValueError, LookupError, TypeError):
-        return str(error)
 
 
 def _stage(name: str, seconds: float | None) -> str:

@@ -1,5 +1,6 @@
 """Which resources a stack is made of."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,9 +21,13 @@ from stacks.machines.own import OwnMachine
 from stacks.machines.vast import RentedMachine
 from stacks.mesh.device import Device
 from stacks.mesh.headscale import Headscale
+from stacks.platform import ingress
+from stacks.platform.authority import Authority
 from stacks.platform.images import MachineImages, RegistryImages
-from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
+from stacks.platform.ingress import Ingress
+from stacks.platform.manifests import SYSTEM, LocalVolumes, Platform, manifests, outlives, upstreams, way_in
 from stacks.settings import BASE, BaseSettings, GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform, PlatformSettings
+from stacks.settings.platform_stack import IngressSettings
 from tools import jobset
 from tools.images import build
 from tools.table import JOBSET_IMAGE, KUBERNETES_VERSION
@@ -32,8 +37,6 @@ RENTED: Final = "homespun.dev/rented"
 """The taint of a rented node: only what tolerates it is placed there."""
 PRICE: Final = "homespun.dev/usd-per-hour"
 """The label that says what a rented node costs."""
-ZONE: Final = "topology.kubernetes.io/zone"
-"""Kubernetes's own label: within a zone, which is a site here, machines are near each other."""
 FOLDER_SIZE: Final = "5Gi"
 """What a volume says of its size that is a folder of a machine: it may take what the machine has."""
 
@@ -45,7 +48,7 @@ def base(settings: OwnBase) -> None:
     machines = [_machine(settings, one, made_of[one.name], cluster) for one in settings.members]
     first, *others = machines
     opts = first.goes_with_it(_joined(settings, machines) or [first.host])
-    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts, first.labels)
+    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts)
     authority = pulumi.Output.unsecret(made.kubeconfig.apply(identifier))
     for one in others:
         # Not gone with its machine: the cluster has to forget it. With the cluster it goes where its machine does.
@@ -56,7 +59,7 @@ def base(settings: OwnBase) -> None:
             one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
             taints=[RENTED] if one.is_rented else [], labels=one.labels,
         )  # fmt: skip
-        if not one.is_rented:
+        if one.member.shares_lan(first.member):
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[node]))
             name, of = one.member.name, first.member.name
             Share(one.name, name, of, cluster, authority, first.connection, one.connection, opts)
@@ -87,10 +90,9 @@ class Machine:
         return isinstance(self.resource, RentedMachine)
 
     @property
-    def labels(self) -> dict[str, pulumi.Input[str]]:
+    def labels(self) -> dict[str, pulumi.Output[str]]:
         """Of its node."""
-        price = {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
-        return {ZONE: self.member.site, **price}
+        return {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
 
     def goes_with_it(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Of what is on it: nobody needs to take it off a machine that goes itself."""
@@ -198,14 +200,37 @@ def platform(settings: PlatformSettings, stack: str) -> None:
         objs=objects.apply(lambda all_: [one for one in all_ if outlives(one)]),
         opts=pulumi.ResourceOptions(providers=[provider], transforms=[_retain]),
     )
-    kubernetes.yaml.v2.ConfigGroup(
+    ours = kubernetes.yaml.v2.ConfigGroup(
         "platform",
         objs=objects.apply(lambda all_: [one for one in all_ if not outlives(one)]),
         opts=pulumi.ResourceOptions(providers=[provider], depends_on=[kept, *target.images]),
     )
+    if settings.ingress:
+        _ingress(settings.ingress, target, provider, [ours])
+    pulumi.export("address", target.platform.apply(lambda one: one.address))
     pulumi.export("gateway", target.platform.apply(lambda one: one.gateway_url))
     pulumi.export("vectors", target.platform.apply(lambda one: one.vectors_url))
     pulumi.export("page", target.platform.apply(lambda one: one.page_url))
+
+
+def _ingress(
+    settings: IngressSettings, target: Target, provider: kubernetes.Provider, after: list[pulumi.Resource]
+) -> None:
+    """The way in by TLS; output: `authority`, the certificate that clients are to trust."""
+    authority = Authority(settings.domain)
+    secret = kubernetes.core.v1.Secret(
+        ingress.AUTHORITY,
+        metadata={"name": ingress.AUTHORITY, "namespace": SYSTEM},
+        type="kubernetes.io/tls",
+        data={"tls.crt": authority.certificate.apply(_base64), "tls.key": authority.key.apply(_base64)},
+        opts=pulumi.ResourceOptions(provider=provider, depends_on=after),
+    )
+    kubernetes.yaml.v2.ConfigGroup(
+        "ingress",
+        objs=target.platform.apply(way_in),
+        opts=pulumi.ResourceOptions(providers=[provider], depends_on=[secret]),
+    )
+    pulumi.export("authority", authority.certificate)
 
 
 def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
@@ -223,7 +248,7 @@ def _own(settings: OwnPlatform, stack: str) -> Target:
     base = pulumi.StackReference(f"organization/{pulumi.get_project()}/{stack}{BASE}")
     kubeconfig = base.require_output("kubeconfig")
     cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
-    references = build.references()
+    references = build.references(settings.ingress is not None)
     images = MachineImages("images", base.require_output("connections"), cluster, references)
     described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
         lambda found: _platform(settings, found[0], references, LocalVolumes(found[1], layout.VOLUMES))
@@ -236,7 +261,7 @@ def _given(settings: GivenPlatform) -> Target:
 
     Its context's name is what tells it from another: its owner may renew its authority and its credentials.
     """
-    references = build.references()
+    references = build.references(settings.ingress is not None)
     images: list[pulumi.Resource] = []
     if settings.images.registry:
         references = {name: f"{settings.images.registry}/{_last(one)}" for name, one in references.items()}
@@ -259,9 +284,26 @@ def _platform(
         models_size=settings.models_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
         vectors_size=settings.vectors_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
         data_size=settings.data_size if isinstance(settings, GivenPlatform) else FOLDER_SIZE,
+        ingress=Ingress(
+            settings.ingress.domain,
+            settings.ingress.port,
+            upstreams({one.name: _service(one.service) for one in settings.ingress.services}),
+        )
+        if settings.ingress
+        else None,
         jobset=() if isinstance(settings, GivenPlatform) and settings.jobset == "present" else tuple(jobset.parts()),
         volumes=volumes,
     )
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _service(named: str) -> str:
+    """`name.namespace:port` as a pod finds it."""
+    name, _, port = named.partition(":")
+    return f"{name}.svc:{port}"
 
 
 def _last(reference: str) -> str:

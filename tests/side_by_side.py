@@ -18,7 +18,7 @@ FOLDER: Final = Path(__file__).parent / "integration"
 GROUPS: Final = (  # the longest first
     ("inference", "tools"),
     ("operators", "api", "test_control_plane.py"),
-    ("ingest", "vectors", "clients"),
+    ("ingest", "vectors", "clients", "ingress"),
 )
 AT_ONCE: Final = 2
 FAILURES: Final = ("FAILED ", "ERROR ")

@@ -16,7 +16,7 @@ from pathlib import Path
 from tools import screen
 from tools.environments import EnvironmentBuildError, environment
 from tools.obtain import ToolError, downloads_allowed, obtain
-from tools.table import BUILD_PACKAGES, MESH_TOOLS, PACKAGES, TEST_PACKAGES, TEST_TOOLS, TOOLS, Tool, named
+from tools.table import ALL, BUILD_PACKAGES, PACKAGES, TEST_PACKAGES, TOOLS, Tool, named
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--missing-packages", action="store_true", help="print the Debian packages that are missing")
     parser.add_argument("--environment", metavar="EXTRA", help="a file of requirements/, without its .txt")
     arguments = parser.parse_args()
-    known = [tool.name for tool in (*TOOLS, *MESH_TOOLS, *TEST_TOOLS)]
+    known = [tool.name for tool in ALL]
     if unknown := sorted(set(arguments.names) - set(known)):
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
     if arguments.missing_packages:

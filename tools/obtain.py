@@ -23,6 +23,8 @@ WITHOUT_DWARF: Final = "-gcflags=all=-dwarf=false"
 """The linker leaves debugging information out (`-w`), so that the compiler need not write it: a fifth of its time."""
 COMPILERS_ENVIRONMENT: Final = {"GOGC": "300"}
 """Processes that live for seconds and have memory enough: collecting their garbage less saves another fifth."""
+SHA512_DIGITS: Final = 128
+"""Hex digits; all else is sha256."""
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_ARCHITECTURES: Final = {"amd64": "x64", "arm64": "arm64"}
 GORELEASER_ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "arm64"}
@@ -159,7 +161,8 @@ def download(release: Release, version: str, target: Path, progress: Progress) -
 def _fetch(url: str, expected: str, archive: Path, progress: Progress) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_suffix(".partial")
-    digest = hashlib.sha256()
+    kind = "sha512" if len(expected) == SHA512_DIGITS else "sha256"
+    digest = hashlib.new(kind)
     with urllib.request.urlopen(url, timeout=10) as answer, partial.open("wb") as out:
         total = int(answer.headers.get("Content-Length") or 0)
         done = 0
@@ -170,7 +173,7 @@ def _fetch(url: str, expected: str, archive: Path, progress: Progress) -> None:
             progress("downloading", 100 * done // total if total else 0)
     if digest.hexdigest() != expected:
         partial.unlink()
-        raise ToolError(f"{url}: expected sha256 {expected}, got {digest.hexdigest()}; nothing was kept")
+        raise ToolError(f"{url}: expected {kind} {expected}, got {digest.hexdigest()}; nothing was kept")
     partial.rename(archive)
 
 
@@ -187,7 +190,7 @@ def _extract(tar: tarfile.TarFile, path: str, target: Path, url: str) -> None:
 
 
 def checksum_of(text: str, file_name: str) -> str | None:
-    """The sha256 for `file_name` in a sums file: the bare sum, or `sum  name` lines (sha256sum(1))."""
+    """The sum for `file_name` in a sums file: the bare sum, or `sum  name` lines (sha256sum(1))."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if len(lines) == 1 and len(lines[0]) == 1:
         return lines[0][0]

@@ -18,7 +18,7 @@ class Release:
 
     url: str
     checksum_url: str
-    """A file of sha256 sums: either the bare sum of `url`, or lines of `sum  file name`."""
+    """A file of sha256 or sha512 sums: either the bare sum of `url`, or lines of `sum  file name`."""
     member: str | None = None
     """Path inside the archive, for a .tar.gz; None where the download is the command itself."""
     beside: tuple[str, ...] = ()
@@ -217,6 +217,23 @@ JOBSET: Final = Tool(
 )
 """Built only where its image can't be pulled."""
 
+CADDY: Final = Tool(
+    name="caddy",
+    version="2.11.9",
+    version_arguments=("version",),
+    release=Release(
+        url="https://github.com/caddyserver/caddy/releases/download/v{version}/caddy_{version}_linux_{arch}.tar.gz",
+        checksum_url="https://github.com/caddyserver/caddy/releases/download/v{version}/caddy_{version}_checksums.txt",
+        member="caddy",
+    ),
+    module=GoModule(
+        "caddy",
+        "github.com/caddyserver/caddy/v2/cmd/caddy",
+        ldflags="-X github.com/caddyserver/caddy/v2.CustomVersion=v{version}",
+    ),
+)
+"""Only for an ingress, in an image of ours: the official one wants rights that no pod of ours has."""
+
 MESH_TOOLS: Final[tuple[Tool, ...]] = (
     _tailscale("tailscale"),
     _tailscale("tailscaled"),
@@ -249,9 +266,12 @@ TEST_TOOLS: Final[tuple[Tool, ...]] = (
 """What only the tests run: `make up` obtains none of them."""
 
 
+ALL: Final = (*TOOLS, CADDY, *MESH_TOOLS, *TEST_TOOLS)
+
+
 def named(name: str) -> Tool:
     """The tool of that name. Raises StopIteration for one that is not in the table."""
-    return next(tool for tool in (*TOOLS, *MESH_TOOLS, *TEST_TOOLS) if tool.name == name)
+    return next(tool for tool in ALL if tool.name == name)
 
 
 # Commands and libraries that come from Debian's packages: (package, a file that proves it is there).

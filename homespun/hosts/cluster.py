@@ -45,10 +45,9 @@ class Member:
     pods: IPv4Network
     """Its part of the cluster's pod range."""
 
-    @property
-    def is_rented(self) -> bool:
-        """Whether it is somebody else's machine, on a LAN that is nobody's."""
-        return self.lan is None
+    def shares_lan(self, other: "Member") -> bool:
+        """Whether both are at one site."""
+        return self.site == other.site
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How machines of one's own see the claim `data`: a folder of the first one's, mounted by the others over SSH.
+"""How the first site's machines see the claim `data`: a folder of the first one's, mounted by the others over SSH.
 
 NFS would want the kernel's server, which a machine's owner may use; here both ends are processes of ours (sshd and
 sshfs), with keys of their own, at a port of their own. The server shows that one folder, as the user that pods run as,

@@ -115,8 +115,9 @@ def desired(
         files += headscale.files(member, control, artifacts)
     if facts.loadable_modules:
         files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
-    shows = member.role == "control-plane" and any(not other.is_rented for other in others)
-    sees = member.role == "worker" and not member.is_rented
+    near = [other for other in others if other.shares_lan(member)]
+    shows = member.role == "control-plane" and bool(near)
+    sees = any(other.role == "control-plane" for other in near)
     files += [*(share.server_files(cluster) if shows else ()), *(share.client_files(cluster) if sees else ())]
     if member.role == "control-plane":
         files.append(text(AUDIT_POLICY, AUDIT_RULES))

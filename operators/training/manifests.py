@@ -15,8 +15,6 @@ JOBSET_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
 JOBSET_LABEL: Final = "jobset.sigs.k8s.io/jobset-name"
 WORKERS: Final = "w"
 CONTAINER: Final = "worker"
-ZONE: Final = "topology.kubernetes.io/zone"
-HOST: Final = "kubernetes.io/hostname"
 PORT: Final = 29500
 """Of torch's store on worker 0."""
 DOCUMENT: Final = "job.json"
@@ -75,7 +73,15 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pods.POD_SECURITY,
-        **_places(item.name),
+        # Each on a machine of its own, where there are that many that see the claim.
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {JOBSET_LABEL: item.name}},
+            }
+        ],
         "terminationGracePeriodSeconds": 5,  # what a worker has not saved is computed again
         "containers": [
             {
@@ -92,17 +98,6 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
             }
         ],
         "volumes": volumes,
-    }
-
-
-def _places(name: str) -> dict[str, Any]:
-    """Each worker on a machine of its own where there is one near the others: they talk at each step."""
-    workers = {"matchLabels": {JOBSET_LABEL: name}}
-    together = {"weight": 100, "podAffinityTerm": {"topologyKey": ZONE, "labelSelector": workers}}
-    apart = {"maxSkew": 1, "topologyKey": HOST, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": workers}
-    return {
-        "affinity": {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [together]}},
-        "topologySpreadConstraints": [apart],
     }
 
 

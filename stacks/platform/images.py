@@ -67,7 +67,7 @@ class _Once:
 
 def _built(references: dict[str, str]) -> dict[str, Image]:
     """The images by name. Raises ToolError where they are no longer those of the plan."""
-    found = build.images(_tell)
+    found = build.images(_tell, ingress=build.INGRESS in references)
     if stale := [name for name, one in references.items() if _tag(found[name].reference) != _tag(one)]:
         raise ToolError(f"images: the code of {', '.join(stale)} has changed since this began; run it again")
     return found

@@ -11,7 +11,9 @@ from operators.children import Manifest
 from operators.inference.manifests import SERVER
 from operators.training import plan as training
 from operators.vectors import manifests as vectors
-from stacks.platform import jobset
+from stacks.platform import ingress, jobset
+from stacks.platform.ingress import Ingress
+from stacks.settings.platform_stack import INGRESS_NAMES
 
 SYSTEM: Final = "homespun-system"
 """The platform's own namespace."""
@@ -60,23 +62,25 @@ class Platform:
     data_size: str = "20Gi"
     jobset: tuple[Manifest, ...] = ()
     """JobSet's own parts; none: the cluster has it already."""
+    ingress: Ingress | None = None
+    """None: gateways and page are reached at node ports of their own."""
     volumes: LocalVolumes | None = None
     """None: the cluster's own default storage class provides them."""
 
     @property
     def gateway_url(self) -> str:
         """The inference gateway's address for clients."""
-        return f"http://{self.address}:{self.gateway_port}"
+        return self.ingress.url("models") if self.ingress else f"http://{self.address}:{self.gateway_port}"
 
     @property
     def vectors_url(self) -> str:
         """The vectors gateway's address for clients."""
-        return f"http://{self.address}:{self.vectors_port}"
+        return self.ingress.url("vectors") if self.ingress else f"http://{self.address}:{self.vectors_port}"
 
     @property
     def page_url(self) -> str:
         """The page's address for browsers."""
-        return f"http://{self.address}:{self.page_port}/"
+        return f"{self.ingress.url('cloud') if self.ingress else f'http://{self.address}:{self.page_port}'}/"
 
 
 def manifests(platform: Platform) -> list[Manifest]:
@@ -96,6 +100,17 @@ def manifests(platform: Platform) -> list[Manifest]:
         *_vectors_gateway(platform),
         *_page(platform),
     ]
+
+
+def way_in(platform: Platform) -> list[Manifest]:
+    """The ingress's objects but for its authority, where there is an ingress; in that order."""
+    return list(ingress.manifests(platform.ingress, SYSTEM, platform.images["ingress"])) if platform.ingress else []
+
+
+def upstreams(services: Mapping[str, str]) -> dict[str, str]:
+    """What an ingress is in front of, by name: the gateways, the page, and `services` beside them."""
+    ours = zip(INGRESS_NAMES, (GATEWAY, VECTORS_GATEWAY, PAGE), strict=True)
+    return {**{name: f"{service}.{SYSTEM}.svc:80" for name, service in ours}, **services}
 
 
 def outlives(manifest: Manifest) -> bool:
@@ -198,14 +213,14 @@ def _gateway(platform: Platform) -> Iterable[Manifest]:
     command = ["python", "-m", "workloads.inference.gateway", f"--namespace={platform.namespace}"]
     resources = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
     yield _deployment(GATEWAY, platform.images["serving"], command, resources, ready="/readyz")
-    yield _service(GATEWAY, platform.gateway_port)
+    yield _service(GATEWAY, None if platform.ingress else platform.gateway_port)
 
 
 def _vectors_gateway(platform: Platform) -> Iterable[Manifest]:
     command = ["python", "-m", "workloads.vectors.gateway", f"--namespace={platform.namespace}"]
     resources = {"requests": {"cpu": "25m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     yield _deployment(VECTORS_GATEWAY, platform.images["vectors"], command, resources, ready="/readyz")
-    yield _service(VECTORS_GATEWAY, platform.vectors_port)
+    yield _service(VECTORS_GATEWAY, None if platform.ingress else platform.vectors_port)
 
 
 def _page(platform: Platform) -> Iterable[Manifest]:
@@ -217,14 +232,17 @@ def _page(platform: Platform) -> Iterable[Manifest]:
     ]  # fmt: skip
     resources = {"requests": {"cpu": "25m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     yield _deployment(PAGE, platform.images["serving"], command, resources, ready="/healthz")
-    yield _service(PAGE, platform.page_port)
+    yield _service(PAGE, None if platform.ingress else platform.page_port)
 
 
-def _service(name: str, node_port: int) -> Manifest:
+def _service(name: str, node_port: int | None) -> Manifest:
+    port: Manifest = {"name": "http", "port": 80, "targetPort": "http"}
+    if node_port is not None:
+        port["nodePort"] = node_port
     spec = {
-        "type": "NodePort",
+        "type": "ClusterIP" if node_port is None else "NodePort",
         "selector": {"app.kubernetes.io/name": name},
-        "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": node_port}],
+        "ports": [port],
     }
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec}
 

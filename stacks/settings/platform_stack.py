@@ -4,6 +4,7 @@ from itertools import combinations
 from typing import Annotated, Final, Literal
 
 from stacks.settings.fields import (
+    LISTED,
     PREFIX,
     FilePath,
     HostName,
@@ -12,10 +13,50 @@ from stacks.settings.fields import (
     Quantity,
     Registry,
     Section,
+    matching,
     one_of,
+    word,
 )
 
 JOBSET: Final = "bring (its controller comes with the platform) or present (it is there already)"
+
+
+INGRESS_NAMES: Final = ("models", "vectors", "cloud")
+"""Under which the gateways and the page are reached through an ingress."""
+
+
+class ServiceSettings(Section):
+    """A Service that the ingress is in front of."""
+
+    name: Annotated[str, word(40)]
+    """The first part of its name for clients."""
+    service: Annotated[
+        str, matching(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*:[0-9]{1,5}", "a Service as name.namespace:port")
+    ]
+
+
+class IngressSettings(Section):
+    """One way in, by TLS."""
+
+    domain: Annotated[
+        str,
+        matching(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a domain such as home.internal"),
+    ]
+    """What all names end with."""
+    port: NodePort = 30443
+    services: Annotated[tuple[ServiceSettings, ...], LISTED] = ()
+
+    def contradictions(self) -> list[str]:
+        """What two settings say together."""
+        taken = list(INGRESS_NAMES)
+        wrong = []
+        for number, one in enumerate(self.services):
+            if one.name in taken:
+                wrong.append(
+                    f"{PREFIX}ingress.services.{number}.name: expected none of {', '.join(taken)}, got {one.name}"
+                )
+            taken.append(one.name)
+        return wrong
 
 
 class _Platform(Section):
@@ -25,9 +66,13 @@ class _Platform(Section):
     gateway_port: NodePort = 30080
     page_port: NodePort = 30081
     vectors_port: NodePort = 30082
+    ingress: IngressSettings | None = None
+    """None: gateways and page are reached by plain HTTP, at ports of their own."""
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""
+        if self.ingress:
+            return self.ingress.contradictions()
         ports = {"gatewayPort": self.gateway_port, "pagePort": self.page_port, "vectorsPort": self.vectors_port}
         return [
             f"{PREFIX}{other}: expected another port than {one}, got {ports[other]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.up import QUESTION
+from cli.page import QUESTION
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
 from tests.e2e.lab import ADDRESS, MODEL_ID, Lab, ask

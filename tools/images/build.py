@@ -23,7 +23,7 @@ from tools.images.kept import Kept, locked
 from tools.images.layers import CODE, ENVIRONMENT
 from tools.images.oci import Image, Layer
 from tools.obtain import Progress, ToolError, architecture, downloads_allowed
-from tools.table import JOBSET, JOBSET_IMAGE
+from tools.table import CADDY, JOBSET, JOBSET_IMAGE, Tool
 
 REPOSITORY: Final = Path(__file__).parent.parent.parent
 PREFIX: Final = "localhost/homespun"
@@ -40,7 +40,9 @@ PROGRAM: Final = {
         "USER=homespun",
     ],
 }
-CONTROLLER: Final = {"User": UID, "Entrypoint": ["/manager"]}
+COMMANDS: Final = {"jobset": (JOBSET, "manager"), "ingress": (CADDY, "caddy")}
+"""Images of one command alone: which it is, and its file's name."""
+INGRESS: Final = "ingress"
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,20 @@ RECIPES: Final = (
 )  # fmt: skip
 
 
-def references() -> dict[str, str]:
-    """What pods call each image, by name: known before it is built."""
-    return {name: f"{PREFIX}-{name}:{tag}" for name, tag in _tags().items()}
+def references(ingress: bool = False) -> dict[str, str]:
+    """What pods call each image, by name: known before it is built. That of an ingress where there is one."""
+    return {name: f"{PREFIX}-{name}:{tag}" for name, tag in _tags(ingress).items()}
 
 
-def missing() -> list[str]:
+def missing(ingress: bool = False) -> list[str]:
     """Names of those that the cache lacks."""
-    return [name for name, tag in _tags().items() if not Kept().holds(name, tag)]
+    return [name for name, tag in _tags(ingress).items() if not Kept().holds(name, tag)]
 
 
-def images(progress: Progress) -> dict[str, Image]:
+def images(progress: Progress, ingress: bool = False) -> dict[str, Image]:
     """All images by name, built where the cache lacks them. Raises ToolError."""
     recipes = {recipe.name: recipe for recipe in RECIPES}
-    tags, found = _tags(), {}
+    tags, found = _tags(ingress), {}
     with locked() as kept:
         for number, (name, tag) in enumerate(tags.items()):
             if not kept.holds(name, tag):
@@ -115,7 +117,8 @@ def images(progress: Progress) -> dict[str, Image]:
                 if name in recipes:
                     content, settings = _program(recipes[name], kept, progress), PROGRAM
                 else:
-                    content, settings = [_controller(kept, progress)], CONTROLLER
+                    content = [_command(name, kept, progress)]
+                    settings = {"User": UID, "Entrypoint": [f"/{COMMANDS[name][1]}"]}
                 kept.keep(name, tag, kept.blobs.image(f"{PREFIX}-{name}:{tag}", content, architecture(), settings))
             found[name] = kept.image(name, tag)
         kept.sweep()
@@ -152,17 +155,18 @@ def push(image: Image, reference: str) -> None:
         raise ToolError(f"skopeo copy {reference} failed:\n" + "\n".join(ran.stderr.strip().splitlines()[-8:]))
 
 
-def _tags() -> dict[str, str]:
+def _tags(ingress: bool) -> dict[str, str]:
     """What tells an image's content, by name. JobSet's controller is one where clusters can't pull upstream's."""
     found = {recipe.name: _tag(recipe) for recipe in RECIPES}
-    return found if _upstreams_jobset() else {**found, JOBSET.name: _controllers_tag()}
+    commands = [*([] if _upstreams_jobset() else [JOBSET.name]), *([INGRESS] if ingress else [])]
+    return {**found, **{name: _commands_tag(COMMANDS[name][0]) for name in commands}}
 
 
 @cache  # the site is asked once: where it is out of reach, that takes a while
 def _upstreams_jobset() -> bool:
     """Whether the official image is used. Decided once a cache, so that no later outage changes what runs."""
     decided = Kept().folder / f"jobset-{JOBSET.version}.upstream"
-    if not downloads_allowed() or Kept().holds(JOBSET.name, _controllers_tag()):
+    if not downloads_allowed() or Kept().holds(JOBSET.name, _commands_tag(JOBSET)):
         return False
     if decided.exists():
         return True
@@ -178,14 +182,14 @@ def _upstreams_jobset() -> bool:
     return True
 
 
-def _controllers_tag() -> str:
-    return obtain.cached_path(JOBSET).parent.name.removeprefix("jobset-")
+def _commands_tag(tool: Tool) -> str:
+    return obtain.cached_path(tool).parent.name.removeprefix(f"{tool.name}-")
 
 
-def _controller(kept: Kept, progress: Progress) -> Layer:
-    command = obtain.obtain(JOBSET, progress)
-    content = command.read_bytes()
-    return kept.layer(f"jobset-{_controllers_tag()}", lambda tar: oci.add(tar, "manager", content, 0o755))
+def _command(name: str, kept: Kept, progress: Progress) -> Layer:
+    tool, file = COMMANDS[name]
+    content = obtain.obtain(tool, progress).read_bytes()
+    return kept.layer(f"{name}-{_commands_tag(tool)}", lambda tar: oci.add(tar, file, content, 0o755))
 
 
 def _tag(recipe: Recipe) -> str:

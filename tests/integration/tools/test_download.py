@@ -23,6 +23,16 @@ def test_a_command_is_downloaded_and_progress_ends_at_100_percent(site: tuple[Pa
     assert percents[-1] == 100
 
 
+def test_a_sum_may_be_of_sha512(site: tuple[Path, str], tmp_path: Path) -> None:
+    folder, url = site
+    (folder / "tool").write_bytes(b"hello")
+    (folder / "SUMS").write_text(f"{hashlib.sha512(b'hello').hexdigest()}  tool\n")
+    download(Release(f"{url}/tool", f"{url}/SUMS"), "1.0", tmp_path / "tool", lambda what, percent: None)
+    (folder / "SUMS").write_text(f"{hashlib.sha512(b'another').hexdigest()}  tool\n")
+    with pytest.raises(ToolError, match="expected sha512 "):
+        download(Release(f"{url}/tool", f"{url}/SUMS"), "1.0", tmp_path / "other", lambda what, percent: None)
+
+
 def test_a_command_is_taken_out_of_its_archive(site: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = site
     with tarfile.open(folder / "t.tar.gz", "w:gz") as tar:

@@ -1,13 +1,9 @@
-"""The claim `data` is shown to machines of one's own, by the first one, and to nobody else."""
+"""The claim `data` is shown to the machines of the first one's site, by that one, and to nobody else."""
 
-from dataclasses import replace
-
-from homespun.hosts import share
+from homespun.hosts import share, state
 from homespun.hosts.cluster import Member
 from homespun.hosts.state import HostState
-from tests.unit.hosts.test_state import CLUSTER, content, desired, member
-
-RENTED = replace(member(5, site="far"), lan=None)
+from tests.unit.hosts.test_state import ARTIFACTS, CLUSTER, IMAGES, MESH, SERVER, content, desired, member
 
 
 def units(wanted: HostState) -> set[str]:
@@ -30,8 +26,12 @@ def test_the_first_one_shows_and_another_mounts() -> None:
     assert "sshfs" not in first(member(4)).packages
 
 
-def test_nothing_is_shown_to_what_is_rented() -> None:
-    assert units(first(RENTED)) == set()
+def test_nothing_is_shown_to_a_machine_elsewhere_own_or_rented() -> None:
+    assert units(first(member(4, site="office"))) == set()
+    far = state.desired(
+        member(4, site="office"), (member(3, "control-plane"),), SERVER, CLUSTER, MESH, ARTIFACTS, IMAGES
+    )
+    assert units(far) == set()
 
 
 def test_one_user_comes_in_by_key_and_finds_one_folder() -> None:

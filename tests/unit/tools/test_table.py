@@ -5,9 +5,7 @@ import re
 import pytest
 
 from tools.obtain import GO_MODULES
-from tools.table import JOBSET, MESH_TOOLS, TEST_TOOLS, TOOLS, Tool
-
-ALL = (*TOOLS, *MESH_TOOLS, *TEST_TOOLS)
+from tools.table import ALL, JOBSET, Tool
 
 
 @pytest.mark.parametrize("tool", [*ALL, JOBSET], ids=lambda tool: tool.name)

@@ -65,10 +65,7 @@ def test_an_own_program_gets_no_document() -> None:
     assert plan.job_of(job(model=None, data=None, objective=None, program=program)) is None
 
 
-def test_workers_go_to_machines_of_their_own_near_each_other_where_there_are_such() -> None:
-    spec, mine = pod(), {"matchLabels": {"jobset.sigs.k8s.io/jobset-name": "tale"}}
-    (apart,) = spec["topologySpreadConstraints"]
+def test_workers_go_to_machines_of_their_own_where_there_are_so_many() -> None:
+    (apart,) = pod()["topologySpreadConstraints"]
     assert (apart["topologyKey"], apart["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
-    (together,) = spec["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
-    assert together["podAffinityTerm"]["topologyKey"] == "topology.kubernetes.io/zone"
-    assert apart["labelSelector"] == together["podAffinityTerm"]["labelSelector"] == mine
+    assert apart["labelSelector"] == {"matchLabels": {"jobset.sigs.k8s.io/jobset-name": "tale"}}
