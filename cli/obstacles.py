@@ -105,12 +105,7 @@ def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
 
 def machine_obstacles(name: str, machine: Facts, found: HomeBase) -> list[str]:
     """Why a machine of one's own could not be a node."""
-    wrong = [
-        *facts.obstacles(machine),
-        *facts.of_another(machine, found.name),
-        *facts.overlaps(machine, found.over_the_mesh(name)),
-        *([] if machine.ours else facts.overlaps(machine, found.cluster.ranges)),  # ours have ways into them
-    ]
+    wrong = facts.in_the_way(machine, found.name, found.cluster.ranges, found.over_the_mesh(name))
     if machine.architecture != architecture():
         wrong.append(f"architecture: expected this box's ({architecture()}), found {machine.architecture}")
     if machine.free_bytes < MACHINE_BYTES and not machine.ours:

@@ -5,7 +5,7 @@ refresh the one that drifted.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Final
@@ -140,7 +140,8 @@ class HostProvider(ResourceProvider):
                 f"{error}; a lab's machine is started by `make up`; switch another on, or take it out of the settings",
             )
             return CheckResult(news, [failure])
-        if wrong := [*facts.obstacles(found), *facts.of_another(found, news["cluster"]["name"])]:
+        ranges, apart = (_ranges(news[name]) for name in ("ranges", "apart"))
+        if wrong := facts.in_the_way(found, news["cluster"]["name"], ranges, apart):
             return CheckResult(news, [CheckFailure("connection", f"{news['connection']['address']}: {line}")
                                       for line in wrong])  # fmt: skip
         return CheckResult({**news, "facts": _facts(found), "digests": wanted(news, found).digests()}, [])
@@ -221,18 +222,30 @@ class Host(Resource, module="homespun", name="Host"):
         cluster: Cluster,
         mesh: Mesh | None,
         opts: pulumi.ResourceOptions,
+        *,
+        ranges: Mapping[str, IPv4Network],
+        apart: Mapping[str, IPv4Network],
     ) -> None:
-        """`others` are the further members of the cluster; `mesh` joins its sites, where it has several."""
+        """`others` are the further members of the cluster; `mesh` joins its sites, where it has several.
+
+        `ranges` and `apart` are what the machine may have no other way into (`facts.in_the_way`), by their settings.
+        """
         inputs = {
             "connection": connection,
             "member": member_properties(member),
             "others": [member_properties(one) for one in others],
             "cluster": cluster_properties(cluster),
             "mesh": joined_properties(mesh) if mesh else None,
+            "ranges": {name: str(network) for name, network in ranges.items()},
+            "apart": {name: str(network) for name, network in apart.items()},
             "facts": None,
             "digests": None,
         }
         super().__init__(HostProvider(), name, inputs, opts)
+
+
+def _ranges(properties: dict[str, str]) -> dict[str, IPv4Network]:
+    return {name: IPv4Network(network) for name, network in properties.items()}
 
 
 def _facts(found: Facts) -> dict[str, Any]:

@@ -137,7 +137,10 @@ def _own_machines(settings: HomeBase) -> dict[str, AnyMachine]:
 def _machine(settings: BaseSettings, member: Member, machine: AnyMachine, cluster: Cluster) -> Machine:
     others = [one for one in settings.members if one != member]
     name = machine.address if isinstance(machine, OwnMachine) else member.name
-    host = Host(name, machine.connection, member, others, cluster, settings.joined, _goes_with(machine))
+    host = Host(
+        name, machine.connection, member, others, cluster, settings.joined, _goes_with(machine),
+        ranges=settings.cluster.ranges, apart=settings.over_the_mesh(member.name),
+    )  # fmt: skip
     return Machine(name, member, machine, host)
 
 

@@ -196,6 +196,21 @@ def of_another(facts: Facts, cluster: str) -> list[str]:
     return [f"expected no node of another cluster's, found one of {facts.cluster}'s; `make down` there first"]
 
 
+def in_the_way(
+    facts: Facts, cluster: str, ranges: Mapping[str, IPv4Network], apart: Mapping[str, IPv4Network]
+) -> list[str]:
+    """All that keeps a machine from being a node of that cluster.
+
+    `ranges` are the cluster's own; `apart` are addresses that it reaches over the mesh alone; by their settings.
+    """
+    return [
+        *obstacles(facts),
+        *of_another(facts, cluster),
+        *overlaps(facts, apart),
+        *([] if facts.ours else overlaps(facts, ranges)),  # ours have ways into them
+    ]
+
+
 def overlaps(facts: Facts, ranges: Mapping[str, IPv4Network]) -> list[str]:
     """Which of a cluster's ranges the machine has another way to, by their settings."""
     return [

@@ -122,6 +122,10 @@ class BaseSettings(Section, ABC):
         lan = map(IPv4Network, self.beside_the_first.values())
         return (self.cluster.pod_range, self.cluster.mesh_range, *lan)
 
+    def over_the_mesh(self, name: str) -> dict[str, IPv4Network]:
+        """The LAN addresses that a machine reaches over the mesh alone, by the settings, as far as these name them."""
+        return {}
+
     def contradictions(self) -> list[str]:
         """What several settings say together."""
         return [

@@ -1,16 +1,17 @@
 """Used machines become a cluster and are left as they were: one has containerd and a container, one a tailnet client.
 
-They are lab machines that stand for boxes at home and elsewhere, behind a NAT each: nothing of Homespun is on them, and
-one lets in a user who may sudo.
+They are lab machines that stand for boxes, two at home and one elsewhere, behind a NAT each: nothing of Homespun is on
+them, and one lets in a user who may sudo.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -52,6 +53,7 @@ find /etc /usr /opt /root /home /var/lib /var/log -xdev -maxdepth 3 -type d ! -p
     ! -path '/var/lib/homespun-volumes*'
 echo "===== rules"; ip rule; nft -s list ruleset | sed '/^table/!s/^/  /'
 echo "===== routes"; ip -o route show table all | grep -v ' dev homespun' | sed 's/ expires [0-9]*sec//'
+echo "===== mounts"; awk '{print $2, $3}' /proc/mounts | sort -u
 echo "===== units"; systemctl list-units --type=service --state=running --plain --no-legend | awk '{print $1}'
 echo "===== containers"; ctr tasks ls
 echo "===== tailnet"; [ -x /usr/local/bin/tailscale ] && tailscale status --peers=false | grep -v -e '^#' -e '^$'; true
@@ -62,10 +64,10 @@ EMPTY_TABLE = re.compile(r"\n\s*table ip6? (filter|nat|mangle) \{\n\s*\}")
 """What iptables makes when it is merely asked; none of it does anything."""
 
 
-def box(name: str, lan: Network) -> nspawn.Machine:
+def box(name: str, lan: Network, number: int) -> nspawn.Machine:
     """A machine as it stands in a corner, with Debian's containerd on it."""
     tree = rootfs.obtain(quiet, ALSO)
-    machine = nspawn.Machine(lan, places.state() / "labs" / NAME, name, IPv4Address(lan.range[10]), tree)
+    machine = nspawn.Machine(lan, places.state() / "labs" / NAME, name, IPv4Address(lan.range[number]), tree)
     labs.boot(machine)
     return machine
 
@@ -75,7 +77,10 @@ def boxes() -> Iterator[dict[str, nspawn.Machine]]:
     made = {}
     settled = [settings.FOLDER / f"Pulumi.{stack}.yaml" for stack in (NAME, BASE)]
     try:
-        made = {name: box(name, lan) for name, lan in (("desk", LAN), ("attic", ELSEWHERE))}
+        made = {
+            name: box(name, lan, number)
+            for name, lan, number in (("desk", LAN, 10), ("shelf", LAN, 11), ("attic", ELSEWHERE, 10))
+        }
         yield made
     finally:
         labs.forget(NAME)
@@ -129,27 +134,59 @@ def snapshot(machine: Connection) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def before(desk: Connection, attic: Connection) -> dict[str, dict[str, set[str]]]:
-    return {"desk": snapshot(desk), "attic": snapshot(attic)}
+def machines(boxes: dict[str, nspawn.Machine], desk: Connection, attic: Connection) -> dict[str, Connection]:
+    """As their owner reaches them."""
+    return {"desk": desk, "shelf": boxes["shelf"].connection, "attic": attic}
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set[str]]]) -> Iterator[Path]:
-    """Of the cluster that `up` makes of them, by the settings that `make home` has written."""
+def before(machines: dict[str, Connection]) -> dict[str, dict[str, set[str]]]:
+    return {name: snapshot(machine) for name, machine in machines.items()}
+
+
+@pytest.fixture(scope="module")
+def project(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set[str]]]) -> Project:
+    """By the settings that `make home` has written."""
     key = boxes["desk"].connection.identity
-    said = labs.home(f"{NAME}\nme@{boxes['desk'].address} {boxes['attic'].address}/away\n\n{key}\nml\nyes\n")
+    listed = f"me@{boxes['desk'].address} {boxes['shelf'].address} {boxes['attic'].address}/away"
+    said = labs.home(f"{NAME}\n{listed}\n\n{key}\nml\nyes\n")
     assert "desk: debian 12" in said
     assert "left alone: containerd" in said
     assert "in the way" not in said
-    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
-    path.write_text(f"{path.read_text()}  homespun:cluster: {json.dumps(RANGES)}\n")
-    project = Project(BASE, install(quiet))
-    project.prepare()
+    edit(lambda config: config.update({"homespun:cluster": RANGES}))
+    found = Project(BASE, install(quiet))
+    found.prepare()
+    return found
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(project: Project) -> Iterator[Path]:
+    """Of the cluster that `up` makes of them."""
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     file = places.state() / "used.kubeconfig"
     write_secret(file, project.outputs()["kubeconfig"])
     yield file
     file.unlink()
+
+
+def edit(change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the settings."""
+    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
+    document = yaml.safe_load(path.read_text())
+    change(document["config"])
+    path.write_text(yaml.safe_dump(document))
+
+
+def test_a_range_that_a_machine_has_another_way_into_is_refused_in_a_preview(
+    project: Project, desk: Connection
+) -> None:
+    desk.run("ip route add blackhole 10.31.8.0/24")
+    try:
+        ran = project.run("preview", "--stack", BASE)
+    finally:
+        desk.run("ip route delete blackhole 10.31.8.0/24")
+    assert ran.returncode != 0
+    assert "homespun:cluster.serviceRange (10.31.0.0/16): expected no route of the machine's" in ran.stdout + ran.stderr
 
 
 def test_used_machines_become_nodes(kubeconfig: Path) -> None:
@@ -158,7 +195,7 @@ def test_used_machines_become_nodes(kubeconfig: Path) -> None:
         one["metadata"]["name"]: [entry["status"] for entry in one["status"]["conditions"] if entry["type"] == "Ready"]
         for one in listed
     }
-    assert ready == {"desk": ["True"], "attic": ["True"]}
+    assert ready == {name: ["True"] for name in ("desk", "shelf", "attic")}
 
 
 def test_one_that_is_elsewhere_is_reached_over_the_mesh_alone(
@@ -174,9 +211,9 @@ def test_one_that_is_elsewhere_is_reached_over_the_mesh_alone(
 
 @pytest.mark.usefixtures("kubeconfig")
 def test_nothing_that_was_there_is_touched(
-    before: dict[str, dict[str, set[str]]], desk: Connection, attic: Connection
+    before: dict[str, dict[str, set[str]]], machines: dict[str, Connection]
 ) -> None:
-    for name, machine in (("desk", desk), ("attic", attic)):
+    for name, machine in machines.items():
         now = snapshot(machine)
         new = now["folders"] - before[name]["folders"]
         assert [path for path in sorted(new) if not path.startswith(OURS)] == [], name
@@ -187,24 +224,28 @@ def test_nothing_that_was_there_is_touched(
         assert [path for path in sorted(files) if not path.startswith(OURS)] == [], name
 
 
-def test_one_that_leaves_the_list_is_what_it_was(
-    kubeconfig: Path, before: dict[str, dict[str, set[str]]], attic: Connection
+@pytest.mark.usefixtures("kubeconfig")
+def test_beside_the_first_one_sees_the_claim_data_and_no_owners_file_is_in_it(machines: dict[str, Connection]) -> None:
+    assert machines["shelf"].run(f"ls {layout.VOLUMES}").split() == ["data"]
+    assert machines["attic"].run(f"ls -d {layout.VOLUMES} 2>/dev/null; true") == ""
+
+
+def test_those_that_leave_the_list_are_what_they_were(
+    kubeconfig: Path, before: dict[str, dict[str, set[str]]], machines: dict[str, Connection]
 ) -> None:
-    path = settings.FOLDER / f"Pulumi.{BASE}.yaml"
-    document = yaml.safe_load(path.read_text())
-    del document["config"]["homespun:machines"][1]
-    path.write_text(yaml.safe_dump(document))
+    edit(lambda config: config.update({"homespun:machines": config["homespun:machines"][:1]}))
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     assert labs.kubectl(kubeconfig, "get", "nodes", "-o", "name").split() == ["node/desk"]
-    now = snapshot(attic)
-    assert {kind: lines ^ now[kind] for kind, lines in before["attic"].items() if lines ^ now[kind]} == {}
+    for name in ("shelf", "attic"):
+        now = snapshot(machines[name])
+        assert {kind: lines ^ now[kind] for kind, lines in before[name].items() if lines ^ now[kind]} == {}, name
 
 
 def test_down_leaves_them_as_they_were(
-    kubeconfig: Path, before: dict[str, dict[str, set[str]]], desk: Connection, attic: Connection
+    kubeconfig: Path, before: dict[str, dict[str, set[str]]], machines: dict[str, Connection]
 ) -> None:
     assert kubeconfig.exists()
     assert f"gone   cluster {NAME}" in labs.down(NAME)
-    for name, machine in (("desk", desk), ("attic", attic)):
+    for name, machine in machines.items():
         now = snapshot(machine)
         assert {kind: lines ^ now[kind] for kind, lines in before[name].items() if lines ^ now[kind]} == {}, name

@@ -3,7 +3,20 @@
 from homespun.hosts import headscale, mesh
 from stacks.machines import nspawn
 from tests.e2e.lab import Lab
-from tests.e2e.mesh.trio import ALL, Pods, cut, machine, no_uplink, nodes, path, reaches, unplugged
+from tests.e2e.mesh.trio import (
+    ALL,
+    Pods,
+    cut,
+    forget,
+    listed_or_none,
+    machine,
+    no_uplink,
+    nodes,
+    path,
+    pulumi_up,
+    reaches,
+    unplugged,
+)
 from tests.waiting import until
 
 
@@ -44,3 +57,16 @@ def test_after_a_power_cut_the_main_site_answers_again_without_the_others(trio: 
     nspawn.start(machine("m2"))
     until("all nodes", lambda: nodes(trio) == ALL, 120)
     until("pods beyond it", lambda: reaches(trio, web, "m0", "m2") and reaches(trio, web, "m2", "m1"), 60)
+
+
+def test_where_pulumi_has_lost_its_record_the_next_up_takes_all_of_it_up_again(trio: Lab, web: Pods) -> None:
+    def known() -> set[str]:
+        return {one["metadata"]["uid"] for kind in ("nodes", "pods") for one in listed_or_none(trio, kind)}
+
+    before, devices = known(), trio.ssh(f"{headscale.CLI} nodes list --output json")
+    forget()
+    said = pulumi_up()
+    assert "created" in said
+    assert known() == before
+    assert trio.ssh(f"{headscale.CLI} nodes list --output json | grep -c '\"id\"'") == str(devices.count('"id"')) + "\n"
+    assert "unchanged" in pulumi_up()

@@ -54,6 +54,12 @@ def pulumi_up() -> str:
     return labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
 
 
+def forget() -> None:
+    """Pulumi knows of nothing any more, as after the loss of its record."""
+    labs.pulumi("stack", "rm", "--force", "--yes", "--preserve-config", stack=BASE)
+    Project(BASE, install(quiet)).prepare()
+
+
 def listed_or_none(lab: Lab, *what: str) -> list[dict[str, Any]]:
     """What `kubectl get` finds; none where nobody can say, as after a boot."""
     said = lab.kubectl("get", *what, "-o", "json", "--request-timeout=10s", check=False)
