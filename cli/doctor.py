@@ -98,7 +98,8 @@ def cgroup_version() -> int:
 
 def _images(ingress: bool) -> str:
     names, missing = build.references(ingress), build.missing(ingress)
-    rest = f"; {len(missing)} to be built (some 3 minutes on 2 CPUs, up to 4 GB of packages from PyPI and Debian)"
+    anew = " (some 3 minutes on 2 CPUs, up to 4 GB of packages from PyPI and Debian)"
+    rest = f"; {len(missing)} to be built{anew if len(missing) == len(names) else ''}"
     return f"{len(names) - len(missing)} of {len(names)} there{rest if missing else ''}"
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from cli import deployment
 from cli.claims import COPIES_SELECTOR
 from cli.errors import CommandFailed
-from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, authority, cluster, kubeconfig
 from cli.lab import disk_bytes, machines_of
 from cli.project import Project
 from cli.question import ask
@@ -39,6 +39,8 @@ def down(stack: str) -> None:
         _lab(stack, base)
     else:
         _home(stack, base)
+    for file in (kubeconfig(stack), authority(stack)):
+        file.unlink(missing_ok=True)
     _tidy()
     cache = places.cache()
     print(f"kept   {cache} ({disk_bytes(cache) / 2**30:.1f} GB of downloads and builds; `make clean` removes it)")
@@ -47,8 +49,7 @@ def down(stack: str) -> None:
 def _home(stack: str, found: HomeBase) -> None:
     """The cluster, with all that is in it, and what makes nodes of machines; they stay, and users' data on them."""
     if not Project.known(f"{stack}{settings.BASE}"):
-        _give_back(found)
-        raise _unknown(stack)
+        raise _unknown(stack, "nothing else" if _give_back(found) else "nothing")
     rented = f" Given back: {', '.join(one.name for one in found.rented)}." if found.rented else ""
     if os.environ.get("FORGET") == "1":
         ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the machines.{rented}")
@@ -63,20 +64,21 @@ def _home(stack: str, found: HomeBase) -> None:
         deployment.run(project, "destroy")
         print(f"gone   cluster {found.name} from {names}; kept on them: {layout.VOLUMES}")
     _give_back(found)
-    kubeconfig(stack).unlink(missing_ok=True)
     own.unpin(found)
     _forget([stack, f"{stack}{settings.BASE}"])
 
 
-def _give_back(found: HomeBase) -> None:
-    """What is rented, even where Pulumi knows nothing of it: an `up` was cut off, or its record is lost."""
-    for one in vast.give_back(found):
+def _give_back(found: HomeBase) -> list[str]:
+    """What is rented, even where Pulumi knows nothing of it (an `up` was cut off, its record is lost); the labels."""
+    gone = vast.give_back(found)
+    for one in gone:
         print(f"gone   rented {one}")
+    return gone
 
 
-def _unknown(stack: str) -> CommandFailed:
+def _unknown(stack: str, touched: str = "nothing") -> CommandFailed:
     return CommandFailed(
-        f"{stack}: expected a record of it in {places.state()}, found none; nothing was touched. Who brought it up,"
+        f"{stack}: expected a record of it in {places.state()}, found none; {touched} was touched. Who brought it up,"
         " and with which HOMESPUN_STATE?"
     )
 
@@ -96,7 +98,6 @@ def _lab(stack: str, found: LabBase) -> None:
     if left := [*nspawn.check_leftovers(machine), *(line for lan in networks for line in network.leftovers(lan))]:
         raise CommandFailed("expected nothing of the lab to stay, found:\n" + "\n".join(left))
     _forget([stack, f"{stack}{settings.BASE}"])
-    kubeconfig(stack).unlink(missing_ok=True)
     print(f"gone   lab {machine.network.lab}" if made else f"nothing of a lab {machine.network.lab} was there")
 
 

@@ -74,6 +74,7 @@ def up(name: str) -> None:
     print(f"open   {page.url}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
+    authority(name).unlink(missing_ok=True)
     if platform.ingress:
         print(_names(platform.ingress, page, authority(name)))
     if isinstance(base, HomeBase):
