@@ -9,8 +9,9 @@ from typing import Final
 from cli import deployment
 from cli.claims import COPIES_SELECTOR
 from cli.errors import CommandFailed
-from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, authority, cluster, kubeconfig
+from cli.kubectl import INFERENCE_MODELS, TRAINING_JOBS, VECTOR_COLLECTIONS, cluster, kubeconfig
 from cli.lab import disk_bytes, machines_of
+from cli.page import authority
 from cli.project import Project
 from cli.question import ask
 from homespun import places

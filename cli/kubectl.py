@@ -44,11 +44,6 @@ def kubeconfig(stack: str) -> Path:
     return places.state() / f"kubeconfigs/{stack}"
 
 
-def authority(stack: str) -> Path:
-    """Where `up` puts the certificate of what vouches for the names of an ingress."""
-    return places.state() / f"authorities/{stack}.crt"
-
-
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

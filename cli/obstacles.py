@@ -233,6 +233,7 @@ def _storage(kubectl: Kubectl, found: GivenPlatform) -> list[str]:
 
 def _images(found: GivenPlatform) -> list[str]:
     if found.images.delivery == "registry" and os.geteuid() != 0 and build.missing(found.ingress is not None):
-        return ["images: expected root, for debootstrap builds them, found another user; `sudo python3 -m tools.images`"
-                " with the same HOMESPUN_CACHE builds them beforehand"]  # fmt: skip
+        command = f"python3 -m tools.images{' --ingress' if found.ingress else ''}"
+        return ["images: expected root, for debootstrap builds them, found another user;"
+                f" `sudo {command}` with the same HOMESPUN_CACHE builds them beforehand"]  # fmt: skip
     return []

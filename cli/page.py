@@ -10,12 +10,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from homespun import places
 from tools import screen
 
 QUESTION: Final = "translate with attention alone, without recurrence"
 ANSWER_SECONDS: Final = 60
+
+
+def authority(stack: str) -> Path:
+    """Where `up` puts the certificate of what vouches for the names of an ingress."""
+    return places.state() / f"authorities/{stack}.crt"
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,12 @@ from cli.kubectl import (
     PATIENCE,
     VECTOR_COLLECTIONS,
     Kubectl,
-    authority,
     cluster,
     kubeconfig,
     write_secret,
 )
 from cli.lab import disk_bytes, machines_of, memory_bytes, tools_of
-from cli.page import Page, answer
+from cli.page import Page, answer, authority
 from cli.project import CHECKOUT, Project
 from cli.question import ask
 from cli.waiting import wait
@@ -74,9 +73,9 @@ def up(name: str) -> None:
     print(f"open   {page.url}          your cloud: machines, models, a search box to try")
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
-    authority(name).unlink(missing_ok=True)
+    certificate = _kept(page, authority(name))
     if platform.ingress:
-        print(_names(platform.ingress, page, authority(name)))
+        print(_names(platform.ingress, page, certificate))
     if isinstance(base, HomeBase):
         for one in base.rented:
             print(f"rented {one.name}: {_price(base, one)}")
@@ -86,10 +85,18 @@ def up(name: str) -> None:
         print(f"uses   {memory / 2**30:.1f} GB RAM, {disk / 2**30:.1f} GB disk")
 
 
+def _kept(page: Page, certificate: Path) -> Path:
+    """Have the file hold what vouches for the page's name, or be gone where nothing does."""
+    if page.authority:
+        certificate.parent.mkdir(parents=True, exist_ok=True)
+        certificate.write_text(page.authority)
+    else:
+        certificate.unlink(missing_ok=True)
+    return certificate
+
+
 def _names(found: IngressSettings, page: Page, certificate: Path) -> str:
-    """What a client has to know of an ingress. The certificate is written down for it."""
-    certificate.parent.mkdir(parents=True, exist_ok=True)
-    certificate.write_text(page.authority)
+    """What a client has to know of an ingress."""
     first = [*INGRESS_NAMES, *(one.name for one in found.services)]
     names = " ".join(f"{name}.{found.domain}" for name in first)
     return f"names  {page.address} {names}\n       for /etc/hosts or your DNS; vouched for by {certificate}"

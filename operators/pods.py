@@ -41,10 +41,7 @@ ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"ma
 NEAR_DATA: Final[dict[str, Any]] = {
     "nodeAffinity": {
         "preferredDuringSchedulingIgnoredDuringExecution": [
-            {
-                "weight": 100,
-                "preference": {"matchExpressions": [{"key": share.LABEL, "operator": "In", "values": [share.HERE]}]},
-            }
+            {"weight": 100, "preference": {"matchExpressions": [{"key": share.HOLDS, "operator": "Exists"}]}}
         ]
     }
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from homespun.hosts import layout
+from homespun.hosts import layout, share
 from homespun.hosts.cluster import Cluster, Member
 from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.node import ClusterNode
@@ -25,7 +25,7 @@ from stacks.platform import ingress
 from stacks.platform.authority import Authority
 from stacks.platform.images import MachineImages, RegistryImages
 from stacks.platform.ingress import Ingress
-from stacks.platform.manifests import SYSTEM, LocalVolumes, Platform, manifests, outlives, upstreams, way_in
+from stacks.platform.manifests import SYSTEM, Platform, manifests, outlives, upstreams, way_in
 from stacks.settings import BASE, BaseSettings, GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform, PlatformSettings
 from stacks.settings.platform_stack import IngressSettings
 from tools import jobset
@@ -48,23 +48,25 @@ def base(settings: OwnBase) -> None:
     machines = [_machine(settings, one, made_of[one.name], cluster) for one in settings.members]
     first, *others = machines
     opts = first.goes_with_it(_joined(settings, machines) or [first.host])
-    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts)
+    holds = {share.HOLDS: "", share.SEES: first.member.name}
+    made = KubernetesCluster(cluster, first.member.name, first.connection, first.cgroup_version, opts, labels=holds)
     authority = pulumi.Output.unsecret(made.kubeconfig.apply(identifier))
     for one in others:
         # Not gone with its machine: the cluster has to forget it. With the cluster it goes where its machine does.
         opts = pulumi.ResourceOptions(
             parent=one.resource, deleted_with=made if one.is_ours else None, depends_on=[one.host, made]
         )
-        node = ClusterNode(
-            one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
-            taints=[RENTED] if one.is_rented else [], labels=one.labels,
-        )  # fmt: skip
+        labels = one.labels
         if one.member.shares_lan(first.member):
-            opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[node]))
-            name, of = one.member.name, first.member.name
-            Share(one.name, name, of, cluster, authority, first.connection, one.connection, opts)
+            # Before it is a node, and until it is none any more: pods write to it.
+            shared = Share(one.name, one.member.name, cluster, first.connection, one.connection, opts)
+            opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[shared]))
+            labels = {**labels, share.SEES: one.member.name}
+        ClusterNode(
+            one.name, one.member, cluster, authority, first.connection, one.connection, one.cgroup_version, opts,
+            taints=[RENTED] if one.is_rented else [], labels=labels,
+        )  # fmt: skip
     pulumi.export("address", str(settings.lan(settings.first)))
-    pulumi.export("node", first.member.name)
     pulumi.export("connections", {one.member.name: one.connection for one in machines if not one.is_rented})
     pulumi.export("kubeconfig", made.kubeconfig)
 
@@ -90,7 +92,7 @@ class Machine:
         return isinstance(self.resource, RentedMachine)
 
     @property
-    def labels(self) -> dict[str, pulumi.Output[str]]:
+    def labels(self) -> dict[str, pulumi.Input[str]]:
         """Of its node."""
         return {PRICE: self.resource.usd_per_hour} if isinstance(self.resource, RentedMachine) else {}
 
@@ -220,7 +222,7 @@ def _ingress(
     settings: IngressSettings, target: Target, provider: kubernetes.Provider, after: list[pulumi.Resource]
 ) -> None:
     """The way in by TLS; output: `authority`, the certificate that clients are to trust."""
-    authority = Authority(settings.domain)
+    authority = Authority("ingress", settings.domain)
     secret = kubernetes.core.v1.Secret(
         ingress.AUTHORITY,
         metadata={"name": ingress.AUTHORITY, "namespace": SYSTEM},
@@ -230,7 +232,7 @@ def _ingress(
     )
     kubernetes.yaml.v2.ConfigGroup(
         "ingress",
-        objs=target.platform.apply(way_in),
+        objs=pulumi.Output.all(target.platform, authority.certificate).apply(lambda known: way_in(*known)),
         opts=pulumi.ResourceOptions(providers=[provider], depends_on=[secret]),
     )
     pulumi.export("authority", authority.certificate)
@@ -239,7 +241,7 @@ def _ingress(
 def _retain(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
     """Keep an object where its resource goes. A group does not hand `retain_on_delete` on to its objects.
 
-    Where a volume may be had can't be changed: one of an earlier version stays on the first machine alone.
+    Where a volume may be had can't be changed: one of an earlier version is had on the first machine alone.
     """
     fixed = ["spec.nodeAffinity"] if given.type_.endswith(":PersistentVolume") else []
     retained = pulumi.ResourceOptions(retain_on_delete=True, ignore_changes=fixed)
@@ -253,8 +255,8 @@ def _own(settings: OwnPlatform, stack: str) -> Target:
     cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
     references = build.references(settings.ingress is not None)
     images = MachineImages("images", base.require_output("connections"), cluster, references)
-    described = pulumi.Output.all(base.require_output("address"), base.require_output("node")).apply(
-        lambda found: _platform(settings, found[0], references, LocalVolumes(found[1], layout.VOLUMES))
+    described = base.require_output("address").apply(
+        lambda address: _platform(settings, address, references, layout.VOLUMES)
     )
     return Target(kubeconfig, None, cluster, described, [images], gone_if_silent=True)
 
@@ -274,9 +276,7 @@ def _given(settings: GivenPlatform) -> Target:
     return Target(kubeconfig, settings.context, settings.context, described, images, gone_if_silent=False)
 
 
-def _platform(
-    settings: PlatformSettings, address: str, references: dict[str, str], volumes: LocalVolumes | None
-) -> Platform:
+def _platform(settings: PlatformSettings, address: str, references: dict[str, str], volumes: str | None) -> Platform:
     return Platform(
         namespace=settings.namespace,
         address=address,
@@ -290,7 +290,7 @@ def _platform(
         ingress=Ingress(
             settings.ingress.domain,
             settings.ingress.port,
-            upstreams({one.name: _service(one.service) for one in settings.ingress.services}),
+            upstreams({one.name: one.upstream for one in settings.ingress.services}),
         )
         if settings.ingress
         else None,
@@ -301,12 +301,6 @@ def _platform(
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _service(named: str) -> str:
-    """`name.namespace:port` as a pod finds it."""
-    name, _, port = named.partition(":")
-    return f"{name}.svc:{port}"
 
 
 def _last(reference: str) -> str:

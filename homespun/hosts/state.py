@@ -132,7 +132,7 @@ def desired(
         folders=(
             *folders,
             *((f"{PREFIX}/etc/mesh",) if joined else ()),
-            *((f"{PREFIX}/etc/share",) if shows else ()),
+            *(share.FOLDERS if shows else ()),
         ),
         volumes=(MODELS, VECTORS, DATA) if member.role == "control-plane" else (),
         files=tuple(files),

@@ -6,6 +6,7 @@ newest checkpoint. Worker 0 is a host by the name `<job>-w-0-0.<job>`, by which 
 
 from typing import Any, Final
 
+from homespun.hosts import share
 from operators import children, pods
 from operators.children import Manifest
 from operators.training.plan import Object, claims_of, output_uri, path_of
@@ -73,11 +74,11 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pods.POD_SECURITY,
-        # Each on a machine of its own, where there are that many that see the claim.
+        # Each on a machine of its own, where there are so many of ours that see the claim.
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
+                "topologyKey": share.SEES,
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": {JOBSET_LABEL: item.name}},
             }

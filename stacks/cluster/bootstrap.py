@@ -3,7 +3,6 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -111,14 +110,6 @@ def wait_ready(kubeconfig: str, node: str, kubectl: Path) -> None:
         raise ClusterError(f"node {node}: expected Ready within {READY_SECONDS} s, kubectl says: {ran.stderr.strip()}")
 
 
-def label(kubeconfig: str, node: str, labels: Mapping[str, str | None], kubectl: Path) -> None:
-    """Set a node's labels, and take away those that are None; a node that is gone has none. Raises ClusterError."""
-    words = [f"{name}-" if value is None else f"{name}={value}" for name, value in labels.items()]
-    ran = _kubectl(kubectl, kubeconfig, "label", "node", node, "--overwrite", *words)
-    if ran.returncode and "NotFound" not in ran.stderr:
-        raise ClusterError(f"node {node}: expected its labels to be set, kubectl says: {ran.stderr.strip()}")
-
-
 def leave(kubeconfig: str, node: str, kubectl: Path, alive: bool) -> None:
     """Send a node's pods away, and forget it and what is left of them on it.
 
@@ -154,5 +145,10 @@ def reset(connection: Connection) -> None:
         return
     connection.run(f"rm -f {CONFIGURATION}.done; pkill -KILL -x kubeadm || true")  # of a caller that was killed
     connection.run(f"{KUBEADM} reset --force --cri-socket unix://{layout.SOCKET}", timeout=120)
+    # What is still mounted for a pod is its claim: to remove it from there would be to remove the user's data.
+    connection.run(
+        "awk '$2 ~ \"^/var/lib/kubelet/\" {print $2}' /proc/mounts | sort -r | xargs -r umount --lazy"
+        " && ! grep -q ' /var/lib/kubelet/' /proc/mounts"
+    )
     # The configuration last: as long as it stands, this is known to be ours, and a cut-off reset is gone on with.
     connection.run(f"rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd && rm -f {CONFIGURATION}")

@@ -1,5 +1,6 @@
 """A cluster as a Pulumi resource: a thin shell over `bootstrap`. Its kubeconfig is a secret output."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -44,7 +45,7 @@ class ClusterProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """kubeadm init, and wait for the node to be Ready; a failure leaves the machine as before."""
         reached = hosts.connection(props["connection"])
-        node = NodeRegistration(props["node"], reached.address, int(props["cgroup_version"]))
+        node = NodeRegistration(props["node"], reached.address, int(props["cgroup_version"]), labels=props["labels"])
         with progress.stage("cluster", "kubeadm init"):
             kubeconfig = bootstrap.init(reached, hosts.cluster(props["cluster"]), node)
             progress.tell("cluster", "node Ready")
@@ -78,12 +79,16 @@ class KubernetesCluster(Resource, module="homespun", name="Cluster"):
         connection: pulumi.Input[dict[str, Any]],
         cgroup_version: pulumi.Input[int],
         opts: pulumi.ResourceOptions,
+        *,
+        labels: Mapping[str, str],
     ) -> None:
+        """`labels` are its node's."""
         inputs = {
             "cluster": hosts.cluster_properties(cluster),
             "node": node,
             "connection": connection,
             "cgroup_version": cgroup_version,
+            "labels": dict(labels),
             "kubeconfig": None,
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])

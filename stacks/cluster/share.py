@@ -7,20 +7,18 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 
 from homespun.hosts import share
 from homespun.hosts.cluster import Cluster
-from homespun.hosts.errors import HostError
+from homespun.hosts.errors import HostError, UnreachableError
 from stacks import hosts, progress
-from stacks.cluster import bootstrap
-from stacks.cluster.errors import ClusterError
 
 
 class ShareProvider(ResourceProvider):
-    """Has a machine mount the first one's folder, and says so in the nodes' labels, which place pods."""
+    """Has a machine mount the first one's folder."""
 
     serialize_as_secret_always = False
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another node, or another first machine, is admitted anew."""
-        changed = [name for name in ("cluster", "authority", "node") if olds.get(name) != news.get(name)]
+        changed = [name for name in ("cluster", "node") if olds.get(name) != news.get(name)]
         changed += [name for name in ("connection", "server") if hosts.elsewhere(olds, news, name)]
         return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
 
@@ -30,19 +28,17 @@ class ShareProvider(ResourceProvider):
         with progress.stage("nodes", f"data for {props['node']}"):
             try:
                 share.admit(reached, server, props["node"], hosts.cluster(props["cluster"]))
-                kubeconfig, kubectl = bootstrap.kubeconfig(server), hosts.tool("kubectl")
-                bootstrap.label(kubeconfig, props["first"], {share.LABEL: share.HERE}, kubectl)
-                bootstrap.label(kubeconfig, props["node"], {share.LABEL: share.MOUNTED}, kubectl)
-            except (HostError, ClusterError):
+            except HostError:
                 share.dismiss(server, props["node"])
                 raise
         return CreateResult(props["node"], props)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """For refresh: gone if the first machine does not admit it. One that is off tells nothing."""
+        """For refresh: gone if either machine has forgotten the other. One that is off tells nothing."""
+        reached, server = hosts.connection(props["connection"]), hosts.connection(props["server"])
         try:
-            there = share.admitted(hosts.connection(props["server"]), props["node"])
-        except HostError:
+            there = share.admitted(reached, server, props["node"])
+        except UnreachableError:
             there = True
         return ReadResult(id_, props) if there else ReadResult("", {})
 
@@ -51,13 +47,16 @@ class ShareProvider(ResourceProvider):
         return UpdateResult(news)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """No pod that wants it comes any more, then it is unmounted. Not asked where the whole cluster goes."""
+        """Unmounted, once the node has left, and let in no more. Not asked where the whole cluster goes."""
         reached, server = hosts.connection(props["connection"]), hosts.connection(props["server"])
-        with hosts.gone_if_off("the cluster is taken for gone"):
-            bootstrap.label(bootstrap.kubeconfig(server), props["node"], {share.LABEL: None}, hosts.tool("kubectl"))
-            share.dismiss(server, props["node"])
+        unmounted = False
         with hosts.gone_if_off("what is ours stays on it"):
             share.leave(reached)
+            unmounted = True
+        with hosts.gone_if_off("its folder is shown to nobody"):
+            share.dismiss(server, props["node"])
+            if not unmounted:  # it may be up, and in, and only not seen from here
+                share.end_sessions(server)
 
 
 class Share(Resource, module="homespun", name="Share"):
@@ -67,19 +66,15 @@ class Share(Resource, module="homespun", name="Share"):
         self,
         name: str,
         node: str,
-        first: str,
         cluster: Cluster,
-        authority: pulumi.Input[str],
         server: pulumi.Input[dict[str, Any]],
         connection: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """`first` is the node that has the folder; `server` is how that machine is reached."""
+        """`server` is how the machine that has the folder is reached."""
         inputs = {
             "node": node,
-            "first": first,
             "cluster": hosts.cluster_properties(cluster),
-            "authority": authority,
             "server": server,
             "connection": connection,
         }

@@ -1,7 +1,7 @@
 """An authority for the names of one domain, as a Pulumi resource: its key is a secret output, its certificate none.
 
-It may vouch for names that end with that domain and for no others (name constraints, RFC 5280, 4.2.1.10), so whoever
-trusts it trusts it with nothing else.
+It may vouch for servers whose names end with that domain and for nothing else (RFC 5280: name constraints, 4.2.1.10;
+extended key usage, 4.2.1.12), so whoever trusts it trusts it with nothing else.
 """
 
 import subprocess
@@ -10,6 +10,8 @@ from typing import Any, Final
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
+from tools.obtain import ToolError
+
 DAYS: Final = 3650
 REQUEST: Final = """\
 [req]
@@ -17,25 +19,31 @@ distinguished_name = subject
 x509_extensions = authority
 prompt = no
 [subject]
-CN = Homespun {domain}
+CN = Homespun's ingress
 [authority]
 basicConstraints = critical, CA:TRUE, pathlen:1
 keyUsage = critical, keyCertSign, cRLSign
-nameConstraints = critical, permitted;DNS:{domain}
+extendedKeyUsage = serverAuth
+nameConstraints = critical, @names
 subjectKeyIdentifier = hash
+[names]
+permitted;DNS.0 = {domain}
+permitted;email.0 = {domain}
+excluded;IP.0 = 0.0.0.0/0.0.0.0
+excluded;IP.1 = 0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0
 """
-"""For openssl-req(1)."""
+"""For openssl-req(1). What no constraint names is permitted, so each kind of name has one."""
 END_OF_KEY: Final = "-----END PRIVATE KEY-----\n"
 
 
 def make(domain: str) -> tuple[str, str]:
-    """Certificate and key, PEM. The key is never in a file."""
+    """Certificate and key, PEM. The key is never in a file. Raises ToolError with openssl's words."""
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                "-days", str(DAYS), "-config", "/dev/stdin", "-keyout", "-", "-out", "-"]  # fmt: skip
-    said = subprocess.run(
-        command, input=REQUEST.format(domain=domain), capture_output=True, text=True, check=True
-    ).stdout
-    key, end, certificate = said.partition(END_OF_KEY)
+    ran = subprocess.run(command, input=REQUEST.format(domain=domain), capture_output=True, text=True)
+    if ran.returncode:
+        raise ToolError(f"openssl req: expected a certificate for {domain}, it says: {ran.stderr.strip()}")
+    key, end, certificate = ran.stdout.partition(END_OF_KEY)
     return certificate, key + end
 
 
@@ -74,7 +82,7 @@ class Authority(Resource, module="homespun", name="Authority"):
     key: pulumi.Output[str]
     """PEM; a secret."""
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, name: str, domain: str) -> None:
         """`domain` is what the names end with."""
         inputs = {"domain": domain, "certificate": None, "key": None}
-        super().__init__(AuthorityProvider(), domain, inputs, pulumi.ResourceOptions(additional_secret_outputs=["key"]))
+        super().__init__(AuthorityProvider(), name, inputs, pulumi.ResourceOptions(additional_secret_outputs=["key"]))

@@ -46,12 +46,15 @@ class Ingress:
         return f"https://{name}.{self.domain}:{self.port}"
 
 
-def manifests(ingress: Ingress, namespace: str, image: str) -> Iterable[Manifest]:
-    """All objects but the authority's Secret, in an order in which each finds what it needs."""
+def manifests(ingress: Ingress, namespace: str, image: str, authority: str) -> Iterable[Manifest]:
+    """All objects but the authority's Secret, in an order in which each finds what it needs.
+
+    Another `authority`, its certificate, is another pod, as is another configuration: it reads both when it starts.
+    """
     home = {"name": NAME, "namespace": namespace}
     text = json.dumps(config(ingress), indent=1, sort_keys=True)
     yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": home, "data": {"caddy.json": text}}
-    yield _deployment(namespace, image, hashlib.sha256(text.encode()).hexdigest()[:12])
+    yield _deployment(namespace, image, hashlib.sha256(f"{text}{authority}".encode()).hexdigest()[:12])
     yield {
         "apiVersion": "v1",
         "kind": "Service",
@@ -140,8 +143,7 @@ def _deployment(namespace: str, image: str, digest: str) -> Manifest:
         "replicas": 1,
         "strategy": pods.ROLLING,
         "selector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
-        # It reads its configuration when it starts.
-        "template": {"metadata": {"labels": labels, "annotations": {"homespun.dev/config": digest}}, "spec": pod},
+        "template": {"metadata": {"labels": labels, "annotations": {"homespun.dev/read": digest}}, "spec": pod},
     }
     metadata = {"name": NAME, "namespace": namespace, "labels": labels}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}

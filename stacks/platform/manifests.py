@@ -28,20 +28,12 @@ DATA: Final = training.CLAIM
 CLAIMS: Final = (MODELS, VECTORS, DATA)
 OPERATORS_IMAGES: Final = ("triton", "serving", "milvus", "vectors", "ingest", "training")
 """What it makes pods of."""
+FOR_MODELS, FOR_VECTORS, FOR_PAGE = INGRESS_NAMES
 PORT: Final = 8080
 OURS: Final = {"app.kubernetes.io/part-of": "homespun"}
 """On a namespace: it was made by us, and may be taken up again."""
 PREFIX: Final = "homespun-"
 """Of what is not in a namespace of the platform's own, where others have names too."""
-
-
-@dataclass(frozen=True)
-class LocalVolumes:
-    """Folders of a machine that hold the claims."""
-
-    node: str
-    folder: str
-    """Each claim's is in it, by its name."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +56,24 @@ class Platform:
     """JobSet's own parts; none: the cluster has it already."""
     ingress: Ingress | None = None
     """None: gateways and page are reached at node ports of their own."""
-    volumes: LocalVolumes | None = None
-    """None: the cluster's own default storage class provides them."""
+    volumes: str | None = None
+    """The folder on our machines that holds the claims', by their names. None: the cluster's own default storage class
+    provides them."""
 
     @property
     def gateway_url(self) -> str:
         """The inference gateway's address for clients."""
-        return self.ingress.url("models") if self.ingress else f"http://{self.address}:{self.gateway_port}"
+        return self.ingress.url(FOR_MODELS) if self.ingress else f"http://{self.address}:{self.gateway_port}"
 
     @property
     def vectors_url(self) -> str:
         """The vectors gateway's address for clients."""
-        return self.ingress.url("vectors") if self.ingress else f"http://{self.address}:{self.vectors_port}"
+        return self.ingress.url(FOR_VECTORS) if self.ingress else f"http://{self.address}:{self.vectors_port}"
 
     @property
     def page_url(self) -> str:
         """The page's address for browsers."""
-        return f"{self.ingress.url('cloud') if self.ingress else f'http://{self.address}:{self.page_port}'}/"
+        return f"{self.ingress.url(FOR_PAGE) if self.ingress else f'http://{self.address}:{self.page_port}'}/"
 
 
 def manifests(platform: Platform) -> list[Manifest]:
@@ -102,15 +95,17 @@ def manifests(platform: Platform) -> list[Manifest]:
     ]
 
 
-def way_in(platform: Platform) -> list[Manifest]:
-    """The ingress's objects but for its authority, where there is an ingress; in that order."""
-    return list(ingress.manifests(platform.ingress, SYSTEM, platform.images["ingress"])) if platform.ingress else []
+def way_in(platform: Platform, authority: str) -> list[Manifest]:
+    """The ingress's objects but for its authority's Secret, if there is one; `authority` is its certificate."""
+    if platform.ingress is None:
+        return []
+    return list(ingress.manifests(platform.ingress, SYSTEM, platform.images["ingress"], authority))
 
 
 def upstreams(services: Mapping[str, str]) -> dict[str, str]:
     """What an ingress is in front of, by name: the gateways, the page, and `services` beside them."""
-    ours = zip(INGRESS_NAMES, (GATEWAY, VECTORS_GATEWAY, PAGE), strict=True)
-    return {**{name: f"{service}.{SYSTEM}.svc:80" for name, service in ours}, **services}
+    ours = {FOR_MODELS: GATEWAY, FOR_VECTORS: VECTORS_GATEWAY, FOR_PAGE: PAGE}
+    return {**{name: f"{service}.{SYSTEM}.svc:80" for name, service in ours.items()}, **services}
 
 
 def outlives(manifest: Manifest) -> bool:
@@ -167,9 +162,7 @@ def _claim(name: str, size: str, platform: Platform) -> Iterable[Manifest]:
     claim: Manifest = {"accessModes": access, "resources": {"requests": storage}}
     if platform.volumes is not None:
         claim["storageClassName"] = ""
-        places = [{"key": "kubernetes.io/hostname", "operator": "In", "values": [platform.volumes.node]}]
-        if name == DATA:
-            places.append({"key": share.LABEL, "operator": "Exists"})
+        where = {"key": share.SEES if name == DATA else share.HOLDS, "operator": "Exists"}
         yield {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
@@ -181,8 +174,8 @@ def _claim(name: str, size: str, platform: Platform) -> Iterable[Manifest]:
                 "storageClassName": "",
                 # Binds at once and to nothing else; a volumeName in the claim would take seconds.
                 "claimRef": {"namespace": platform.namespace, "name": name},
-                "local": {"path": f"{platform.volumes.folder}/{name}"},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [one]} for one in places]}},
+                "local": {"path": f"{platform.volumes}/{name}"},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [where]}]}},
             },
         }
     metadata = {"name": name, "namespace": platform.namespace}

@@ -3,6 +3,8 @@
 from itertools import combinations
 from typing import Annotated, Final, Literal
 
+from pydantic import AfterValidator
+
 from stacks.settings.fields import (
     LISTED,
     PREFIX,
@@ -25,14 +27,27 @@ INGRESS_NAMES: Final = ("models", "vectors", "cloud")
 """Under which the gateways and the page are reached through an ingress."""
 
 
+SERVICE: Final = "a Service as name.namespace:port"
+
+
+def _with_port(service: str) -> str:
+    if not 0 < int(service.rpartition(":")[2]) < 1 << 16:
+        raise ValueError(SERVICE)
+    return service
+
+
 class ServiceSettings(Section):
     """A Service that the ingress is in front of."""
 
     name: Annotated[str, word(40)]
     """The first part of its name for clients."""
-    service: Annotated[
-        str, matching(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*:[0-9]{1,5}", "a Service as name.namespace:port")
-    ]
+    service: Annotated[str, matching(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*:[0-9]+", SERVICE), AfterValidator(_with_port)]
+
+    @property
+    def upstream(self) -> str:
+        """As a pod finds it."""
+        name, _, port = self.service.partition(":")
+        return f"{name}.svc:{port}"
 
 
 class IngressSettings(Section):
@@ -71,13 +86,13 @@ class _Platform(Section):
 
     def contradictions(self) -> list[str]:
         """What two settings say together."""
-        if self.ingress:
-            return self.ingress.contradictions()
         ports = {"gatewayPort": self.gateway_port, "pagePort": self.page_port, "vectorsPort": self.vectors_port}
+        if self.ingress:  # it may be taken out again, and they come back
+            ports["ingress.port"] = self.ingress.port
+        equal = [(one, other) for one, other in combinations(ports, 2) if ports[one] == ports[other]]
         return [
-            f"{PREFIX}{other}: expected another port than {one}, got {ports[other]}"
-            for one, other in combinations(ports, 2)
-            if ports[one] == ports[other]
+            *(self.ingress.contradictions() if self.ingress else ()),
+            *(f"{PREFIX}{other}: expected another port than {one}, got {ports[other]}" for one, other in equal),
         ]
 
 

@@ -1,4 +1,4 @@
-"""`python3 -m tools.images [FOLDER]`: build the images that are missing and print their references.
+"""`python3 -m tools.images [--ingress] [FOLDER]`: build the images that are missing and print their references.
 
 With a folder, each is written into it as an OCI archive that containerd (`ctr images import`, `k3s ctr images import`),
 podman and kind read.
@@ -16,10 +16,12 @@ from tools.obtain import ToolError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools.images", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, help="where archives are to be written")
-    folder = parser.parse_args().folder
+    parser.add_argument("--ingress", action="store_true", help="that of an ingress too")
+    asked = parser.parse_args()
+    folder = asked.folder
     progress = screen.Percent("images").show
     try:
-        built = images(progress)
+        built = images(progress, asked.ingress)
     except ToolError as error:
         print(error, file=sys.stderr)
         return 1

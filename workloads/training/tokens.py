@@ -81,14 +81,15 @@ def identity(source: Path, tokenizer: Path) -> str:
     """Which text and which tokenizer these are, hex: another one after any edit. Raises InvalidJob.
 
     Files are known by path, size and time of change, as make and rsync know them: that is asked at each start, and
-    reads none of the text. One that was only copied anew makes the same tokens once more. The inode's own time
+    reads none of the text. Of that time whole seconds: SFTP, by which another machine may see them, knows no others.
+    One that was only copied anew makes the same tokens once more. The inode's own time
     would be surer, but a volume that is handed to another pod's group (fsGroup) has that changed.
     """
     known = hashlib.sha256(f"{FORMAT_VERSION}\n".encode())
     texts = [(file.relative_to(source).as_posix(), file) for file in _texts(source)]
     for name, file in (*texts, *((file.name, file) for file in _tokenizer_files(tokenizer))):
         found = file.stat()
-        known.update(os.fsencode(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
+        known.update(os.fsencode(f"{name}\0{found.st_size}\0{int(found.st_mtime)}\n"))
     return known.hexdigest()
 
 

@@ -10,6 +10,7 @@ from tests.e2e.mesh.trio import (
     forget,
     listed_or_none,
     machine,
+    mounted,
     no_uplink,
     nodes,
     path,
@@ -54,6 +55,7 @@ def test_after_a_power_cut_the_main_site_answers_again_without_the_others(trio: 
             nspawn.start(machine(name))
         until("the main site", lambda: reaches(trio, web, "m0", "m1") and reaches(trio, web, "m1", "m0"), 300)
         until("that m2 is missed", lambda: nodes(trio) == {"m0", "m1"}, 120)
+        until("the claim `data` on m1", lambda: mounted("m1"), 60)
     nspawn.start(machine("m2"))
     until("all nodes", lambda: nodes(trio) == ALL, 120)
     until("pods beyond it", lambda: reaches(trio, web, "m0", "m2") and reaches(trio, web, "m2", "m1"), 60)

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from cli.project import Project
-from homespun.hosts import mesh, ways
+from homespun.hosts import mesh, share, ways
 from stacks.cluster import bootstrap
 from stacks.machines import nspawn
 from tests.e2e.lab import Lab, quiet
-from tests.e2e.mesh.trio import ALL, BASE, Pods, ask, machine, nodes, pulumi_up, reaches
+from tests.e2e.mesh.trio import ALL, BASE, Pods, ask, machine, mounted, nodes, pulumi_up, reaches
 from tests.waiting import until
 from tools.pulumi.install import install
 from workloads.pages import cloud
@@ -103,9 +103,11 @@ def test_a_machine_that_leaves_the_settings_is_drained_and_forgotten_and_one_tha
     assert set(web()) == {"m0", "m2"}
     assert not nspawn.exists(leaving)
     assert not leaving.connection.answers()
+    assert " m1\n" not in trio.ssh(f"cat {share.ADMITTED}")
     edit(FIRST, {"name": "m1", "number": 1}, LAST)
     until("all", lambda: nodes(trio) == ALL, 60)
     until("its pod", lambda: set(web()) == ALL, 60)
+    assert mounted("m1")
 
 
 def test_a_machine_that_is_dead_can_be_taken_out_of_the_settings_and_a_mesh_with_its_last_site_goes(trio: Lab) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cli.kubectl import kubeconfig, write_secret
 from cli.lab import machines_of
 from cli.project import Project
-from homespun.hosts import mesh
+from homespun.hosts import layout, mesh
 from stacks import settings
 from stacks.machines import nspawn
 from tests.e2e import lab as labs
@@ -52,6 +52,11 @@ def machine(name: str) -> nspawn.Machine:
 
 def pulumi_up() -> str:
     return labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+
+
+def mounted(name: str) -> bool:
+    """Whether a machine sees the claim `data`."""
+    return machine(name).connection.run(f"ls {layout.VOLUMES} 2>/dev/null; true").split() == ["data"]
 
 
 def forget() -> None:

@@ -1,5 +1,6 @@
 """Clients come in by TLS under a name that the authority vouches for, and cannot hold the door."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -43,13 +44,13 @@ def test_who_trusts_another_authority_is_not_let_believe(running: Running) -> No
         ssl.create_default_context().wrap_socket(reached, server_hostname=f"models.{DOMAIN}")
 
 
-def test_the_authority_vouches_for_no_other_domain(running: Running, tmp_path: Path) -> None:
+def test_the_authority_vouches_for_no_other_domain_no_address_and_no_mail(running: Running, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text(running.certificate)
     (tmp_path / "ca.key").write_text(running.key)
 
     def verified(name: str) -> str:
         signed = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                  "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-addext",
+                  "-subj", "/CN=a leaf", "-addext", f"subjectAltName={name}", "-addext",
                   "basicConstraints=critical,CA:FALSE", "-CA", str(tmp_path / "ca.crt"),
                   "-CAkey", str(tmp_path / "ca.key"), "-keyout", "/dev/null",
                   "-out", str(tmp_path / "leaf.crt")]  # fmt: skip
@@ -58,8 +59,9 @@ def test_the_authority_vouches_for_no_other_domain(running: Running, tmp_path: P
                              capture_output=True, text=True)  # fmt: skip
         return ran.stdout + ran.stderr
 
-    assert "permitted subtree violation" in verified("bank.example.org")
-    assert "OK" in verified(f"models.{DOMAIN}")
+    for other in ("DNS:bank.example.org", "IP:192.168.1.1", "IP:2001:db8::1", "email:me@bank.example.org"):
+        assert re.search("permitted subtree violation|excluded subtree violation", verified(other)), other
+    assert "OK" in verified(f"DNS:models.{DOMAIN}")
 
 
 def test_a_name_that_is_none_of_its_is_told_which_are(running: Running) -> None:

@@ -46,7 +46,7 @@ def test_one_user_comes_in_by_key_and_finds_one_folder() -> None:
 
 
 def test_that_user_is_the_pods_and_no_other() -> None:
-    users = [line.split(":") for line in content(first(member(4)), share.PASSWD).splitlines()]
+    users = [line.split(":") for line in content(first(member(4)), f"{share.ETC}/passwd").splitlines()]
     assert {name: uid for name, _, uid, *_ in users if name == share.USER} == {share.USER: "10001"}
 
 
@@ -55,3 +55,7 @@ def test_a_mount_is_where_the_first_one_has_it_and_pins_its_key() -> None:
     assert "homespun@10.41.0.10:/ /var/lib/homespun-volumes\n" in said
     assert "StrictHostKeyChecking=yes" in said
     assert f"ConditionPathExists={share.SERVER_KEY}" in said
+
+
+def test_a_folder_of_the_machines_own_is_not_written_beside() -> None:
+    assert "[ ! -e /var/lib/homespun-volumes/data ] ||" in share.client_service(CLUSTER)

@@ -6,6 +6,7 @@ import pytest
 
 from stacks.cluster.node import NodeProvider
 from stacks.cluster.resource import ClusterProvider
+from stacks.cluster.share import ShareProvider
 from stacks.hosts import HostProvider
 from stacks.machines.lab import LabMachineProvider
 from stacks.mesh.device import DeviceProvider
@@ -20,7 +21,8 @@ MACHINE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "provider", [HostProvider(), ClusterProvider(), NodeProvider(), DeviceProvider(), HeadscaleProvider()],
+    "provider",
+    [HostProvider(), ClusterProvider(), NodeProvider(), ShareProvider(), DeviceProvider(), HeadscaleProvider()],
     ids=lambda one: type(one).__name__,
 )  # fmt: skip
 def test_another_machine_and_one_that_is_yet_to_be_made_get_it_anew(provider: Any) -> None:

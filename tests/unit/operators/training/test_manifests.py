@@ -67,5 +67,5 @@ def test_an_own_program_gets_no_document() -> None:
 
 def test_workers_go_to_machines_of_their_own_where_there_are_so_many() -> None:
     (apart,) = pod()["topologySpreadConstraints"]
-    assert (apart["topologyKey"], apart["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    assert (apart["topologyKey"], apart["whenUnsatisfiable"]) == ("homespun.dev/data", "ScheduleAnyway")
     assert apart["labelSelector"] == {"matchLabels": {"jobset.sigs.k8s.io/jobset-name": "tale"}}

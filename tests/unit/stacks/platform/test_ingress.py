@@ -15,17 +15,17 @@ INGRESS = Ingress("home.internal", 30443, upstreams({"wiki": "wiki.ml.svc:8080"}
 BEHIND = replace(PLATFORM, ingress=INGRESS, images={**PLATFORM.images, "ingress": "localhost/homespun-ingress:1"})
 
 
-@pytest.mark.parametrize("manifest", way_in(BEHIND), ids=lambda one: one["kind"])
+@pytest.mark.parametrize("manifest", way_in(BEHIND, "PEM"), ids=lambda one: one["kind"])
 def test_an_object_keeps_to_the_policy(manifest: Manifest) -> None:
     assert violations(manifest) == []
 
 
 def test_where_there_is_none_there_is_nothing_of_it() -> None:
-    assert way_in(PLATFORM) == []
+    assert way_in(PLATFORM, "") == []
 
 
 def test_behind_an_ingress_nothing_else_has_a_port_on_the_machines() -> None:
-    services = [one for one in (*manifests(BEHIND), *way_in(BEHIND)) if one["kind"] == "Service"]
+    services = [one for one in (*manifests(BEHIND), *way_in(BEHIND, "PEM")) if one["kind"] == "Service"]
     ports = {one["metadata"]["name"]: one["spec"]["ports"][0].get("nodePort") for one in services}
     assert {name: port for name, port in ports.items() if port} == {"ingress": 30443}
 
@@ -47,10 +47,13 @@ def test_each_name_leads_to_its_service() -> None:
     }
 
 
-def test_another_configuration_is_another_pod() -> None:
-    def digest(of: Ingress) -> str:
-        deployment = next(one for one in ingress.manifests(of, "s", "i:1") if one["kind"] == "Deployment")
-        return str(deployment["spec"]["template"]["metadata"]["annotations"]["homespun.dev/config"])
+def test_another_configuration_or_authority_is_another_pod() -> None:
+    def digest(of: Ingress, authority: str) -> str:
+        rendered = ingress.manifests(of, "s", "i:1", authority)
+        deployment = next(one for one in rendered if one["kind"] == "Deployment")
+        return str(deployment["spec"]["template"]["metadata"]["annotations"]["homespun.dev/read"])
 
-    assert digest(INGRESS) == digest(INGRESS)
-    assert digest(INGRESS) != digest(replace(INGRESS, domain="other.internal"))
+    assert digest(INGRESS, "a") == digest(INGRESS, "a")
+    assert (
+        len({digest(INGRESS, "a"), digest(INGRESS, "b"), digest(replace(INGRESS, domain="other.internal"), "a")}) == 3
+    )

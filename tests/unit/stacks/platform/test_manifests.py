@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from operators.children import Manifest
-from stacks.platform.manifests import LocalVolumes, Platform, manifests, outlives
+from stacks.platform.manifests import Platform, manifests, outlives
 from tests.policy import violations
 
 NAMES = ("operator", "serving", "triton", "vectors", "milvus", "ingest", "training", "jobset")
@@ -30,7 +30,7 @@ PLATFORM = Platform(
     namespace="ml",
     address="198.51.100.2",
     images={name: f"localhost/homespun-{name}:1" for name in NAMES},
-    volumes=LocalVolumes("m0", "/var/lib/homespun-volumes"),
+    volumes="/var/lib/homespun-volumes",
     jobset=JOBSET,
 )
 
@@ -58,15 +58,14 @@ def test_a_machine_of_ours_holds_the_models_in_a_folder_that_only_their_claim_ca
 
 
 def test_the_claim_data_alone_is_had_by_machines_that_mount_it() -> None:
-    volumes = [one for one in manifests(PLATFORM) if one["kind"] == "PersistentVolume"]
-    keys = {
-        one["metadata"]["name"]: {
-            term["matchExpressions"][0]["key"] for term in one["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
-        }
-        for one in volumes
+    terms = {
+        one["metadata"]["name"]: one["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+        for one in manifests(PLATFORM)
+        if one["kind"] == "PersistentVolume"
     }
-    first = {"kubernetes.io/hostname"}
-    assert keys == {"ml-models": first, "ml-vectors": first, "ml-data": first | {"homespun.dev/data"}}
+    keys = {name: [one["key"] for term in found for one in term["matchExpressions"]] for name, found in terms.items()}
+    holds, sees = ["homespun.dev/claims"], ["homespun.dev/data"]
+    assert keys == {"ml-models": holds, "ml-vectors": holds, "ml-data": sees}
 
 
 def test_a_given_cluster_provides_the_models_volume_itself() -> None:
