@@ -180,7 +180,7 @@ def client_service(cluster: Cluster) -> str:
     mounted = "allow_other,default_permissions,reconnect,dir_cache=no,entry_timeout=0,attr_timeout=0"
     words = ",".join(f"{name}={value}" for name, value in options.items())
     # Pods would write into it whenever the other is not mounted.
-    own = f"{DATA}: expected none on a machine that mounts the first one's, found one; move it away"
+    own = f"{DATA}: expected none where that of the first machine is mounted, found one; move it away"
     return f"""\
 [Unit]
 Description=Mounts the claim `data` of Homespun's first machine

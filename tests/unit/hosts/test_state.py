@@ -1,6 +1,7 @@
 """What ought to be on a machine follows from its role, its facts and its cluster."""
 
 import json
+import shlex
 import tomllib
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -157,3 +158,14 @@ def changed(before: HostState, after: HostState) -> set[str]:
     """What both have, and have differently."""
     old, new = before.digests(), after.digests()
     return {name for name in set(old) & set(new) if old[name] != new[name]}
+
+
+def test_systemd_can_read_every_command_of_our_units() -> None:
+    others = (member(4), member(5, site="office"))
+    first = desired(joined=MESH, others=others)
+    other = desired(role="worker", joined=MESH, others=(member(4, "control-plane"),))
+    lines = [line for one in (first, other) for file in one.files if "/system/" in file.path
+             for line in (file.content or "").splitlines() if line.startswith("Exec")]  # fmt: skip
+    assert len(lines) > 20
+    for line in lines:
+        assert shlex.split(line.partition("=")[2].lstrip("-"))
