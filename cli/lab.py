@@ -6,7 +6,7 @@ from pathlib import Path
 from homespun import places
 from stacks.machines import cgroups, nspawn, rootfs, sites
 from stacks.settings import BaseSettings, LabBase
-from tools.table import MESH_TOOLS, TOOLS, Tool
+from tools.table import CONTROL_TOOLS, MESH_TOOLS, TOOLS, Tool
 
 
 def machines_of(found: LabBase) -> list[nspawn.Machine]:
@@ -20,7 +20,9 @@ def machines_of(found: LabBase) -> list[nspawn.Machine]:
 
 def tools_of(found: BaseSettings) -> tuple[Tool, ...]:
     """The third-party commands that a lab needs."""
-    return (*TOOLS, *(MESH_TOOLS if found.joined else ()))
+    joined = found.joined
+    control = CONTROL_TOOLS if joined and joined.headscale_port else ()
+    return (*TOOLS, *(MESH_TOOLS if joined else ()), *control)
 
 
 def memory_bytes(machine: nspawn.Machine) -> int:

@@ -106,7 +106,8 @@ def joined_properties(value: Mesh) -> dict[str, Any]:
 def wanted(props: dict[str, Any], found: Facts) -> HostState:
     """What ought to be on the machine: the pure function, given the files of this box."""
     by = joined(props["mesh"]) if props.get("mesh") else None
-    needed = (*NEEDED, *((*mesh.BINARIES, *headscale.BINARIES) if by else ()))
+    ours = headscale.BINARIES if by and by.headscale_port else ()
+    needed = (*NEEDED, *(mesh.BINARIES if by else ()), *ours)
     tools = {name: tool(name) for name in needed}
     recipes = images.recipes(tools, KUBERNETES_VERSION, ETCD_VERSION, COREDNS_VERSION)
     built = tuple(images.build(recipe, architecture()) for recipe in recipes)

@@ -237,6 +237,9 @@ CADDY: Final = Tool(
 MESH_TOOLS: Final[tuple[Tool, ...]] = (
     _tailscale("tailscale"),
     _tailscale("tailscaled"),
+)
+"""Only for a cluster whose machines meet on a tailnet."""
+CONTROL_TOOLS: Final[tuple[Tool, ...]] = (
     Tool(
         name="headscale",
         version="0.29.2",
@@ -248,7 +251,7 @@ MESH_TOOLS: Final[tuple[Tool, ...]] = (
         module=GoModule("headscale", "github.com/juanfont/headscale/cmd/headscale"),  # it prints its module's version
     ),
 )
-"""Only for a cluster whose machines meet on a tailnet."""
+"""Only where that tailnet's control server is one of the cluster's own."""
 
 TEST_TOOLS: Final[tuple[Tool, ...]] = (
     Tool(  # an S3 server over a folder
@@ -266,7 +269,7 @@ TEST_TOOLS: Final[tuple[Tool, ...]] = (
 """What only the tests run: `make up` obtains none of them."""
 
 
-ALL: Final = (*TOOLS, CADDY, *MESH_TOOLS, *TEST_TOOLS)
+ALL: Final = (*TOOLS, CADDY, *MESH_TOOLS, *CONTROL_TOOLS, *TEST_TOOLS)
 
 
 def named(name: str) -> Tool:

@@ -27,6 +27,8 @@ PORT: Final = 41642
 """UDP, of WireGuard. Not Tailscale's usual one, which a client of the owner's may have."""
 TABLE: Final = "homespun-mesh"
 STATE: Final = f"{ROOT}/mesh"
+TAILSCALE_URL: Final = "https://controlplane.tailscale.com"
+"""Of Tailscale's own control server (tailscale.com/ipn, DefaultControlURL)."""
 SOCKET: Final = f"{RUN}/tailscaled.sock"
 KEY: Final = f"{STATE}/key"
 """Holds the key while a machine joins, and nothing before and after: tailscaled reads it at each start."""

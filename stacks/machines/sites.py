@@ -1,6 +1,7 @@
 """The LANs of a lab, as its settings declare them."""
 
 from homespun.hosts import headscale, mesh
+from homespun.hosts.cluster import Mesh
 from stacks.machines.network import Network
 from stacks.settings import HOME, LabBase
 
@@ -8,8 +9,7 @@ from stacks.settings import HOME, LabBase
 def networks(settings: LabBase) -> dict[str, Network]:
     """By the names of the sites. At the control plane's, what the mesh needs is let in."""
     lab, at = settings.lab, settings.machines[0].site
-    needed = (f"tcp dport {settings.mesh.headscale_port}", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
-    let_in = {at: needed} if settings.joined else {}
+    let_in = {at: _needed(settings.joined)} if settings.joined else {}
     return {
         HOME: Network(lab.name, lab.bridge, lab.range, published=let_in.get(HOME, ())),
         **{
@@ -17,3 +17,10 @@ def networks(settings: LabBase) -> dict[str, Network]:
             for site in lab.sites
         },
     }
+
+
+def _needed(joined: Mesh) -> tuple[str, ...]:
+    """What has to be let in: WireGuard, so that one side of each pair is found, and the control server if it is ours."""
+    if joined.headscale_port is None:
+        return (f"udp dport {mesh.PORT}",)
+    return (f"tcp dport {joined.headscale_port}", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from homespun.hosts.cluster import Member, Mesh
+from homespun.hosts.mesh import TAILSCALE_URL
 from stacks.settings.fields import (
     LISTED,
     PREFIX,
@@ -17,6 +18,8 @@ from stacks.settings.fields import (
     Network,
     Port,
     Section,
+    matching,
+    one_of,
     size,
     word,
 )
@@ -56,10 +59,43 @@ class ClusterSettings(Section):
 
 
 class MeshSettings(Section):
-    """What joins the sites."""
+    """What joins the sites: a tailnet of the cluster's own, or one at Tailscale's service.
 
+    Tailscale's credentials are in no settings: `stacks.mesh.credentials` says where they are looked for.
+    """
+
+    control: Annotated[
+        Literal["headscale", "tailscale"],
+        one_of(
+            "headscale (of your own, on the first machine) or tailscale (its own service)", "headscale", "tailscale"
+        ),
+    ] = "headscale"
+    """The control server."""
     headscale_port: Port = 8443
-    """Of the control server, a headscale on the first machine: TCP, and TLS."""
+    """Of a headscale on the first machine: TCP, and TLS."""
+    adopt: Annotated[bool, one_of("true or false", True, False)] = False
+    """Whether our part may be added to a policy at Tailscale's that is somebody's already."""
+    control_url: Annotated[str, matching(r"https?://\S+(?<!/)", f"an address such as {TAILSCALE_URL}")] = TAILSCALE_URL
+    """Of another server that speaks Tailscale's protocol, and whose API is Tailscale's."""
+
+    @property
+    def at_tailscale(self) -> bool:
+        """Whether the control server is Tailscale's own."""
+        return self.control == "tailscale"
+
+    def contradictions(self) -> list[str]:
+        """What is said of the one control server that only the other has."""
+        whose = "is Tailscale's" if self.at_tailscale else "is a headscale of your own"
+        said = self.model_dump(mode="json", include=set(self.model_fields_set & self.foreign), by_alias=True)
+        return [
+            f"{PREFIX}mesh.{name}: expected none where the control server {whose}, got {value}"
+            for name, value in said.items()
+        ]
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """The settings that only the other control server has."""
+        return frozenset({"headscale_port"} if self.at_tailscale else {"adopt", "control_url"})
 
 
 class BaseSettings(Section, ABC):
@@ -101,13 +137,15 @@ class BaseSettings(Section, ABC):
         """What joins the sites; None where all machines are at one."""
         if len({machine.site for machine in self.listed}) == 1:
             return None
+        inside = self.cluster.mesh_range[1]
+        if self.mesh.at_tailscale:
+            return Mesh(self.mesh.control_url, authority=False, inside=inside)
         port = self.mesh.headscale_port
-        url, inside = f"https://{self.control_address}:{port}", self.cluster.mesh_range[1]
-        return Mesh(url, authority=True, inside=inside, headscale_port=port)
+        return Mesh(f"https://{self.control_address}:{port}", authority=True, inside=inside, headscale_port=port)
 
     @property
     def control_address(self) -> IPv4Address:
-        """Where all machines reach the first one, which is the mesh's control server."""
+        """Where all machines reach the first one, which is the mesh's control server if it is one of our own."""
         return self.lan(self.first)
 
     @property
@@ -129,6 +167,7 @@ class BaseSettings(Section, ABC):
     def contradictions(self) -> list[str]:
         """What several settings say together."""
         return [
+            *self.mesh.contradictions(),
             *self._overlaps(),
             *doubles("machines", "name", self.listed),
             *doubles("machines", "number", self.listed),
@@ -277,7 +316,12 @@ class HomeMeshSettings(MeshSettings):
     """What joins sites that are behind routers of their own."""
 
     address: Address | None = None
-    """Where machines of other sites reach the first one: at its router's, if not at its own."""
+    """Where machines of other sites reach the first one's headscale: at its router's, if not at its own."""
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """With Tailscale's, nobody has to find the first machine."""
+        return super().foreign | ({"address"} if self.at_tailscale else frozenset())
 
 
 class HomeBase(BaseSettings):
@@ -351,7 +395,7 @@ class HomeBase(BaseSettings):
             for one in self.machines
             if (one.site == first or sites[one.site] > 1) and not one.address.is_private
         ]
-        if self.mesh.address and len(sites) == 1:
+        if self.mesh.address and len(sites) == 1 and not self.mesh.at_tailscale:
             wrong.append(
                 f"{PREFIX}mesh.address: expected none where all machines are at one site, got {self.mesh.address}"
             )
@@ -372,7 +416,7 @@ class HomeBase(BaseSettings):
             wrong.append(
                 f"{PREFIX}vast.maxUsdPerHour: expected at least the {most} that {PREFIX}rented may cost, got {got}"
             )
-        if self.mesh.address is None and self.first.address.is_private:
+        if not self.mesh.at_tailscale and self.mesh.address is None and self.first.address.is_private:
             wrong.append(
                 f"{PREFIX}mesh.address: expected where rented machines reach the first one (its router's public"
                 " address), got none"

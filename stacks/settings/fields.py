@@ -136,7 +136,7 @@ User = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a user's name")]
 LISTED: Final = BeforeValidator(_list)
 
 
-def one_of(expected: str, *words: str) -> BeforeValidator:
+def one_of(expected: str, *words: object) -> BeforeValidator:
     """One of some words; `expected` says which in a message."""
 
     def check(value: Any) -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.lab import tools_of
 from stacks import settings
-from stacks.machines import own
+from stacks.machines import own, sites
 from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnPlatform
+from tools.table import MESH_TOOLS, TOOLS
 
 
 def test_the_shipped_lab_has_the_defaults() -> None:
@@ -148,3 +150,27 @@ def test_machines_at_another_site_are_joined_by_a_mesh_and_may_have_public_addre
     assert (str(vps.lan), str(vps.address)) == ("8.8.8.8", "10.48.0.11")
     assert list(found.over_the_mesh("vps").values()) == [IPv4Network("192.168.1.20")]
     assert found.over_the_mesh("desk") == {}
+
+
+def test_machines_that_meet_at_tailscales_service_need_no_way_to_the_first_one() -> None:
+    config = {
+        **AT_HOME,
+        "homespun:mesh": {"control": "tailscale", "adopt": True},
+        "homespun:vast": {"maxUsdPerHour": 1},
+        "homespun:rented": [{"name": "gpu", "number": 7, "maxUsdPerHour": 0.4}],
+    }
+    found = settings.parse_base(config, "here")
+    assert found.joined
+    assert found.joined.control_url == "https://controlplane.tailscale.com"
+    assert (found.joined.authority, found.joined.headscale_port) == (False, None)
+    assert tools_of(found) == (*TOOLS, *MESH_TOOLS)
+
+
+def test_a_lab_that_meets_at_tailscales_service_lets_in_wireguard_alone() -> None:
+    config = {
+        "homespun:mesh": {"control": "tailscale"},
+        "homespun:lab": {"sites": [{"name": "away", "bridge": "hs-away", "range": "10.9.0.0/24"}]},
+        "homespun:machines": [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}],
+    }
+    lans = sites.networks(settings.parse(config, "here", LabBase))
+    assert (lans["home"].published, lans["away"].published) == (("udp dport 41642",), ())
