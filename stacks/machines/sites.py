@@ -20,7 +20,7 @@ def networks(settings: LabBase) -> dict[str, Network]:
 
 
 def _needed(joined: Mesh) -> tuple[str, ...]:
-    """What has to be let in: WireGuard, so that one side of each pair is found, and the control server if it is ours."""
+    """What has to be let in: WireGuard, so that one side of each pair is found, and a control server of our own."""
     if joined.headscale_port is None:
         return (f"udp dport {mesh.PORT}",)
     return (f"tcp dport {joined.headscale_port}", f"udp dport {{ {headscale.STUN_PORT}, {mesh.PORT} }}")
