@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from homespun.hosts import layout, share
-from homespun.hosts.cluster import Cluster, Member
+from homespun.hosts.cluster import Cluster, Member, Mesh
 from stacks.cluster.kubeconfig import identifier
 from stacks.cluster.node import ClusterNode
 from stacks.cluster.resource import KubernetesCluster
@@ -21,6 +21,7 @@ from stacks.machines.own import OwnMachine
 from stacks.machines.vast import RentedMachine
 from stacks.mesh.device import Device
 from stacks.mesh.headscale import Headscale
+from stacks.mesh.tailscale import Tailscale
 from stacks.platform import ingress
 from stacks.platform.authority import Authority
 from stacks.platform.images import MachineImages, RegistryImages
@@ -150,23 +151,24 @@ def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Reso
     """The machines as devices of one tailnet; [] where none is needed."""
     if settings.joined is None:
         return []
-    first = machines[0]
-    tailnet = Headscale(
-        settings.joined.control_url,
-        first.connection,
-        settings.carried,
-        first.goes_with_it([first.host]),
-    )
+    tailnet = _tailnet(settings, settings.joined, machines[0])
+    goes = tailnet if isinstance(tailnet, Headscale) else None  # Tailscale's stays, and has to forget each device
     return [
         Device(
             one.member.name,
             tailnet,
             one.connection,
             one.is_rented,
-            pulumi.ResourceOptions(parent=one.resource, deleted_with=tailnet, depends_on=[one.host, tailnet]),
+            pulumi.ResourceOptions(parent=one.resource, deleted_with=goes, depends_on=[one.host, tailnet]),
         )
         for one in machines
     ]
+
+
+def _tailnet(settings: BaseSettings, joined: Mesh, first: Machine) -> Headscale | Tailscale:
+    if settings.mesh.at_tailscale:
+        return Tailscale(joined.control_url, settings.called, settings.carried, settings.mesh.adopt)
+    return Headscale(joined.control_url, first.connection, settings.carried, first.goes_with_it([first.host]))
 
 
 @dataclass(frozen=True)

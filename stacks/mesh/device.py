@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import pulumi
@@ -13,9 +14,10 @@ from homespun.hosts.errors import HostError
 from homespun.hosts.ssh import Connection
 from stacks import hosts, progress
 from stacks.mesh import control
-from stacks.mesh.errors import MeshError
+from stacks.mesh.errors import MeshError, NoTailnet
 from stacks.mesh.headscale import Headscale
 from stacks.mesh.policy import TAG
+from stacks.mesh.tailscale import Tailscale
 
 KEY_SECONDS: Final = 600
 JOIN_SECONDS: Final = 60
@@ -30,19 +32,25 @@ class DeviceProvider(ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another tailnet is joined anew."""
         changed = [name for name in ("name", "url") if olds.get(name) != news.get(name)]
-        changed += [name for name in ("connection", "server") if hosts.elsewhere(olds, news, name)]
+        machines = ("connection",) if news.get("control") == control.TAILSCALE else ("connection", "server")
+        changed += [name for name in machines if hosts.elsewhere(olds, news, name)]
         return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Join; a machine that is in already, since an earlier try was cut off, stays in."""
-        reached, server = hosts.connection(props["connection"]), hosts.connection(props["server"])
-        with progress.stage("mesh", f"join {props['name']}"), control.tailnet(server) as tailnet:
-            reached.write(mesh.AUTHORITY, props["authority"])
+        reached = hosts.connection(props["connection"])
+        with progress.stage("mesh", f"join {props['name']}"), control.tailnet(props) as tailnet:
+            if authority := props.get("authority"):
+                reached.write(mesh.AUTHORITY, authority)
             found = _self(reached)
             if found and any(device.id == found["id"] for device in tailnet.devices()):
                 reached.write(mesh.KEY, "")
             else:
-                key = tailnet.create_key((TAG,), ephemeral=props["ephemeral"], expiry_seconds=KEY_SECONDS)
+                # Names of machines are within what Tailscale allows in a description.
+                about = f"homespun {props['name']}"
+                key = tailnet.create_key(
+                    (TAG,), ephemeral=props["ephemeral"], expiry_seconds=KEY_SECONDS, description=about
+                )
                 try:
                     found = _join(reached, key.secret)
                 finally:
@@ -52,8 +60,10 @@ class DeviceProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: gone if the tailnet does not know it. A server that is off tells nothing."""
         try:
-            with control.tailnet(hosts.connection(props["server"])) as tailnet:
+            with control.tailnet(props) as tailnet:
                 there = any(device.id == id_ for device in tailnet.devices())
+        except NoTailnet:
+            there = False
         except (HostError, ServiceError):
             there = True
         return ReadResult(id_, props) if there else ReadResult("", {})
@@ -63,14 +73,15 @@ class DeviceProvider(ResourceProvider):
         return UpdateResult({**news, "id": olds["id"], "addresses": olds["addresses"]})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """Out of the tailnet, and its identity off the machine. Not asked where the tailnet itself goes."""
+        """Out of the tailnet, and its identity off the machine. Not asked where the tailnet itself goes with it."""
         try:
             hosts.connection(props["connection"]).run(
                 f"systemctl stop {mesh.TAILSCALED_UNIT}; rm -rf {mesh.STATE}/tailscaled.state {mesh.STATE}/derpmap*"
             )
         except HostError as error:
             pulumi.log.warn(f"{error}; it is taken out of the tailnet all the same")
-        with control.tailnet(hosts.connection(props["server"])) as tailnet:
+        # A headscale that is gone, as where the settings now name Tailscale's service, knows no device.
+        with suppress(NoTailnet), control.tailnet(props) as tailnet:
             tailnet.delete_device(id_)
 
 
@@ -82,17 +93,21 @@ class Device(Resource, module="homespun", name="Device"):
     def __init__(
         self,
         name: str,
-        tailnet: Headscale,
+        tailnet: Headscale | Tailscale,
         connection: pulumi.Input[dict[str, Any]],
         ephemeral: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """`ephemeral`: forgotten by the control server once it is silent for a while, as a rented one may become."""
+        server = (
+            {"server": tailnet.connection, "authority": tailnet.authority}
+            if isinstance(tailnet, Headscale)
+            else {"control": control.TAILSCALE}
+        )
         inputs = {
             "name": name,
             "url": tailnet.url,
-            "server": tailnet.connection,
-            "authority": tailnet.authority,
+            **server,
             "connection": connection,
             "ephemeral": ephemeral,
             "addresses": None,

@@ -11,7 +11,7 @@ from homespun.clients.errors import ServiceError
 from homespun.hosts.errors import HostError
 from stacks import hosts, progress
 from stacks.mesh import control, policy
-from stacks.mesh.errors import MeshError
+from stacks.mesh.errors import MeshError, NoTailnet
 
 WANTED: Final = ("url", "policy")
 
@@ -35,9 +35,9 @@ class HeadscaleProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: the policy in force. One that is off tells nothing."""
         try:
-            with control.tailnet(hosts.connection(props["connection"])) as tailnet:
+            with control.on_machine(hosts.connection(props["connection"])) as tailnet:
                 return ReadResult(id_, {**props, "policy": tailnet.policy().text})
-        except (HostError, ServiceError):
+        except (HostError, ServiceError, NoTailnet):
             return ReadResult(id_, props)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
@@ -49,7 +49,7 @@ class HeadscaleProvider(ResourceProvider):
 
     def _put(self, props: dict[str, Any]) -> dict[str, Any]:
         reached = hosts.connection(props["connection"])
-        with progress.stage("mesh", "policy"), control.tailnet(reached) as tailnet:
+        with progress.stage("mesh", "policy"), control.on_machine(reached) as tailnet:
             before = tailnet.policy()
             if not (before.untouched or policy.ours(before.text)):
                 raise MeshError(

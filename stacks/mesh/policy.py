@@ -25,7 +25,7 @@ def document(networks: Iterable[IPv4Network]) -> str:
     carried = sorted(map(str, networks))
     policy = {
         "tagOwners": {TAG: []},
-        "autoApprovers": {"routes": {network: [TAG] for network in carried}},
+        "autoApprovers": {"routes": _approved(carried)},
         "acls": [rule("acls", carried)],
     }
     return f"{MARK}\n{json.dumps(policy, indent=2)}\n"
@@ -60,16 +60,28 @@ def added(text: str, cluster: str, networks: Iterable[str]) -> str:
     section = _rules(found)
     sections: dict[tuple[str, ...], marked.Entries] = {
         OWNERS: _missing(found, OWNERS, {TAG: []}),
-        APPROVERS: _missing(found, APPROVERS, {network: [TAG] for network in carried}),
+        APPROVERS: _missing(found, APPROVERS, _approved(carried)),
         (section,): [rule(section, carried)],
     }
     return marked.added(theirs, cluster, {path: entries for path, entries in sections.items() if entries})
+
+
+def part(networks: Iterable[str]) -> str:
+    """What `added` adds, for people who read a preview."""
+    carried = sorted(networks)
+    return json.dumps(
+        {"tagOwners": {TAG: []}, ".".join(APPROVERS): _approved(carried), "rule": rule("grants", carried)}
+    )
 
 
 def difference(before: str, after: str) -> str:
     """What changes, as a unified diff."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "the policy", "with our part", lineterm="")
     return "\n".join(lines)
+
+
+def _approved(networks: Iterable[str]) -> dict[str, list[str]]:
+    return {network: [TAG] for network in networks}
 
 
 def _rules(found: Mapping[str, Any]) -> str:

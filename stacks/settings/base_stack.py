@@ -61,14 +61,12 @@ class ClusterSettings(Section):
 class MeshSettings(Section):
     """What joins the sites: a tailnet of the cluster's own, or one at Tailscale's service.
 
-    Tailscale's credentials are in no settings: `stacks.mesh.credentials` says where they are looked for.
+    Tailscale's credentials are in no settings: `stacks.mesh.control` says where they are looked for.
     """
 
     control: Annotated[
         Literal["headscale", "tailscale"],
-        one_of(
-            "headscale (of your own, on the first machine) or tailscale (its own service)", "headscale", "tailscale"
-        ),
+        one_of("headscale (of your own) or tailscale (its own service)", "headscale", "tailscale"),
     ] = "headscale"
     """The control server."""
     headscale_port: Port = 8443
