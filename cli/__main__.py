@@ -16,10 +16,23 @@ from cli.up import up
 from homespun.clients.errors import ServiceError
 from homespun.hosts.errors import HostError
 from stacks.machines.errors import LabError
+from stacks.mesh.errors import MeshError
 from stacks.settings import SettingsError
 from tools import screen
 from tools.environments import EnvironmentBuildError
 from tools.obtain import ToolError
+
+KNOWN = (
+    CommandFailed,
+    EnvironmentBuildError,
+    HostError,
+    LabError,
+    MeshError,
+    ServiceError,
+    SettingsError,
+    ToolError,
+)
+"""Errors that say what to do."""
 
 
 def main() -> int:
@@ -44,7 +57,7 @@ def main() -> int:
                 home()
             case "fetch":
                 fetch(arguments.stack, arguments.source, arguments.to)
-    except (CommandFailed, EnvironmentBuildError, HostError, LabError, ServiceError, SettingsError, ToolError) as error:
+    except KNOWN as error:
         screen.line("")
         print(f"\n{error}", file=sys.stderr)
         return 1

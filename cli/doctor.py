@@ -12,8 +12,9 @@ from homespun.hosts import layout
 from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import rootfs, sites
+from stacks.mesh.policy import TAG
 from stacks.platform.manifests import PAGE, SYSTEM
-from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnPlatform
+from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform
 from tools.images import build
 from tools.obtain import downloads_allowed
 
@@ -61,6 +62,7 @@ def _lab(stack: str, found: LabBase) -> list[str]:
     print(f"touches  {places.state()}, {places.cache()}, cgroup homespun/{found.lab.name}, forwarding of the uplink")
     for one in sites.networks(found).values():
         print(f"         bridge {one.bridge} ({one.range}), its forwarding, nftables table {one.table}")
+    _tailnet(found)
     print(f"leaves   by `{make('down', stack)}` (keeps the cache) and `make clean`")
     wrong = lab_obstacles(found)
     memory = MEMORY_BYTES + (len(found.machines) - 1) * MEMORY_BYTES_MORE
@@ -76,8 +78,14 @@ def _home(stack: str, found: HomeBase) -> list[str]:
         lambda name, price: print(f"rented   {name}: {price}"),
     )
     print(f"touches  here {places.state()} and {places.cache()}; on the machines what docs/home.md lists")
+    _tailnet(found)
     print(f"leaves   by `{make('down', stack)}`: users' data stays in {layout.VOLUMES}")
     return wrong
+
+
+def _tailnet(found: OwnBase) -> None:
+    if found.joined and found.mesh.at_tailscale:
+        print(f"         your tailnet: in its policy what stands between the marks of {found.called}, devices ({TAG})")
 
 
 def described(found: Facts) -> str:

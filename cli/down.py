@@ -18,9 +18,10 @@ from homespun import places
 from homespun.hosts import layout
 from stacks import settings
 from stacks.machines import network, nspawn, own, sites, vast
+from stacks.mesh import control, tailscale
 from stacks.platform.manifests import DATA, MODELS, SYSTEM
 from stacks.platform.manifests import VECTORS as VECTORS_CLAIM
-from stacks.settings import GivenPlatform, HomeBase, LabBase
+from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnBase
 from tools.obtain import ToolError
 from tools.pulumi.install import install
 from tools.screen import Percent
@@ -51,6 +52,7 @@ def _home(stack: str, found: HomeBase) -> None:
     """The cluster, with all that is in it, and what makes nodes of machines; they stay, and users' data on them."""
     if not Project.known(f"{stack}{settings.BASE}"):
         raise _unknown(stack, "nothing else" if _give_back(found) else "nothing")
+    _knows_tailnet(found)
     rented = f" Given back: {', '.join(one.name for one in found.rented)}." if found.rented else ""
     if os.environ.get("FORGET") == "1":
         ask(f"The record of {stack} in {places.state()} will go, and nothing of what is on the machines.{rented}")
@@ -64,6 +66,7 @@ def _home(stack: str, found: HomeBase) -> None:
         project.prepare()
         deployment.run(project, "destroy")
         print(f"gone   cluster {found.name} from {names}; kept on them: {layout.VOLUMES}")
+    _leave_tailnet(found, [one.name for one in found.members])
     _give_back(found)
     own.unpin(found)
     _forget([stack, f"{stack}{settings.BASE}"])
@@ -77,6 +80,19 @@ def _give_back(found: HomeBase) -> list[str]:
     return gone
 
 
+def _knows_tailnet(found: OwnBase) -> None:
+    """Whether there is a credential for what has to be taken out of Tailscale's service. Raises Denied."""
+    if found.joined and found.mesh.at_tailscale:
+        control.tailscale()
+
+
+def _leave_tailnet(found: OwnBase, machines: list[str]) -> None:
+    """What Tailscale's service still has of the cluster, even where Pulumi knows nothing of it."""
+    if found.joined and found.mesh.at_tailscale:
+        for one in tailscale.leave(found.called, machines):
+            print(f"gone   from the tailnet: {one}")
+
+
 def _unknown(stack: str, touched: str = "nothing") -> CommandFailed:
     return CommandFailed(
         f"{stack}: expected a record of it in {places.state()}, found none; {touched} was touched. Who brought it up,"
@@ -85,12 +101,15 @@ def _unknown(stack: str, touched: str = "nothing") -> CommandFailed:
 
 
 def _lab(stack: str, found: LabBase) -> None:
-    """The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone."""
+    """The machines first, and not by Pulumi: this works whatever state that is in. Its resources live in them alone,
+    but for what Tailscale's service has of them."""
     machine, *_ = machines_of(found)
     if nspawn.machines(machine.folder):
         size = disk_bytes(machine.folder) / 2**30
         ask(f"{machine.folder} and all its data ({size:.1f} GB) will go.")
     made = nspawn.known(machine.folder, machine)
+    if made or Project.known(f"{stack}{settings.BASE}"):
+        _leave_tailnet(found, [*(one.name for one in made), *(one.name for one in found.members)])
     for one in made or [machine]:
         nspawn.destroy(one)
     networks = {*(one.network for one in made), *sites.networks(found).values()}

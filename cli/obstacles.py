@@ -14,13 +14,15 @@ from cli.kubectl import PATIENCE, Kubectl, cluster
 from cli.lab import tools_of
 from cli.project import Project
 from homespun import places
-from homespun.clients.errors import ServiceError
+from homespun.clients.errors import Denied, ServiceError
 from homespun.hosts import facts
 from homespun.hosts.errors import HostError
 from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import network, own, sites, vast
 from stacks.machines.errors import LabError
+from stacks.mesh import control, tailscale
+from stacks.mesh.errors import MeshError
 from stacks.platform.manifests import CLAIMS, OURS, SYSTEM
 from stacks.settings import BaseSettings, GivenPlatform, HomeBase, LabBase, PlatformSettings
 from tools.__main__ import missing_packages
@@ -67,7 +69,7 @@ def lab_obstacles(found: LabBase) -> list[str]:
             " there (Docker: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT` and the same with -o)"
         )
     state = {} if (places.state() / "labs").exists() else {places.state(): MACHINE_BYTES * len(found.machines)}
-    return [*wrong, *_go(found), *_room(state)]
+    return [*wrong, *tailnet_obstacles(found), *_go(found), *_room(state)]
 
 
 def home_obstacles(
@@ -89,7 +91,7 @@ def home_obstacles(
         show(f"{name} {reached.address}", machine)
         wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
     wrong += _rentals(found, price) if price else []
-    return [*wrong, *_go(found), *_room({})]
+    return [*wrong, *tailnet_obstacles(found), *_go(found), *_room({})]
 
 
 def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
@@ -101,6 +103,20 @@ def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
         except ServiceError as error:
             wrong.append(f"{one.name}: {error}")
     return wrong
+
+
+def tailnet_obstacles(found: BaseSettings) -> list[str]:
+    """Why machines could not meet at Tailscale's service, where they are to. A cluster that is up can do without it for
+    a while, so one that does not answer is in nobody's way."""
+    if not (found.joined and found.mesh.at_tailscale):
+        return []
+    try:
+        tailscale.planned(control.tailscale(), found.called, map(str, found.carried), found.mesh.adopt)
+    except (Denied, MeshError) as error:
+        return [str(error)]
+    except ServiceError:
+        return []
+    return []
 
 
 def machine_obstacles(name: str, machine: Facts, found: HomeBase) -> list[str]:

@@ -10,6 +10,7 @@ from homespun.clients import headscale as headscale_client
 from homespun.clients import tailscale
 from homespun.clients.headscale import Headscale as HeadscaleClient
 from homespun.clients.tailscale import Tailscale
+from stacks.mesh import control
 from tests.integration.parts.headscale import Headscale
 from tests.integration.parts.tailscale_api import API_KEY, CLIENT_ID, CLIENT_SECRET, TailscaleApi
 
@@ -38,6 +39,16 @@ def by_oauth(api: TailscaleApi) -> Tailscale:
 def tailnet(request: pytest.FixtureRequest, by_key: Tailscale, by_oauth: Tailscale) -> Tailscale:
     """Both, one after the other."""
     return by_key if request.param == "api key" else by_oauth
+
+
+@pytest.fixture
+def credential(api: TailscaleApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment, as for `make up`: an API access token alone."""
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path))
+    monkeypatch.setenv(control.BASE_URL, api.url)
+    monkeypatch.setenv(control.API_KEY, API_KEY)
+    for name in (control.CLIENT_ID, control.CLIENT_SECRET):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

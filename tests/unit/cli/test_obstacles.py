@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.obstacles import machine_obstacles, short_of_room
+from cli.obstacles import machine_obstacles, short_of_room, tailnet_obstacles
 from homespun.hosts import facts
 from stacks import settings
+from stacks.mesh import control
 from stacks.settings import HomeBase
 from tests.unit.hosts.machines import DEBIAN_V2
 from tools.obtain import architecture
@@ -49,3 +50,16 @@ def test_a_machine_elsewhere_whose_lan_has_the_first_ones_address_is_in_the_way(
     [line] = machine_obstacles("vps", same, found)
     assert line.startswith("homespun:machines: desk (192.168.1.20/32): expected no route of the machine's into it")
     assert machine_obstacles("desk", same, found) == []
+
+
+def test_a_tailnet_without_a_credential_is_in_the_way_of_whoever_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (control.CLIENT_ID, control.CLIENT_SECRET, control.API_KEY):
+        monkeypatch.delenv(name, raising=False)
+    away = {"homespun:lab": {"sites": [{"name": "away", "bridge": "hs-away", "range": "10.9.0.0/24"}]}}
+    machines = [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}]
+    at_tailscale = {"homespun:mesh": {"control": "tailscale"}}
+    two = settings.parse_base({**away, **at_tailscale, "homespun:machines": machines}, "here")
+    [line] = tailnet_obstacles(two)
+    assert "TAILSCALE_API_KEY (https://login.tailscale.com/admin/settings/keys), found none" in line
+    assert tailnet_obstacles(settings.parse_base({**away, "homespun:machines": machines}, "here")) == []
+    assert tailnet_obstacles(settings.parse_base(at_tailscale, "here")) == []  # one machine is joined to nobody
