@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cli.obstacles import tailnet_obstacles
 from homespun.clients.errors import Denied, InvalidPolicy
 from homespun.clients.hujson import standard
+from stacks import settings
 from stacks.mesh import control, marked, policy, tailscale
 from stacks.mesh.errors import MeshError
 from stacks.mesh.tailscale import TailscaleProvider
@@ -137,6 +139,20 @@ def test_where_ours_was_taken_away_leave_is_asked_for_once_more(api: TailscaleAp
 def test_of_a_service_that_does_not_answer_all_is_as_recorded(api: TailscaleApi) -> None:
     api.faults.append(Fault("GET", "/acl", refusal=Refusal(429, "slow down", headers={"Retry-After": "3600"})))
     assert PROVIDER.read("", asked()).outs == asked()
+
+
+def test_doctor_says_so_before_anything_is_touched(api: TailscaleApi) -> None:
+    sites = {"sites": [{"name": "away", "bridge": "hs-away", "range": "10.9.0.0/24"}]}
+    machines = [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}]
+    config = {"homespun:lab": sites, "homespun:machines": machines, "homespun:mesh": {"control": "tailscale"}}
+    found = settings.parse_base(config, "here")
+    assert tailnet_obstacles(found) == []
+    api.edit(THEIRS)
+    [line] = tailnet_obstacles(found)
+    assert "adopt: true} allows to add to it what follows" in line
+    api.faults.append(Fault("GET", "/acl", refusal=Refusal(429, "slow down", headers={"Retry-After": "3600"})))
+    assert tailnet_obstacles(found) == []  # what is up can do without
+    assert api.policy == THEIRS
 
 
 def test_what_somebody_changes_meanwhile_is_not_overwritten(api: TailscaleApi) -> None:
