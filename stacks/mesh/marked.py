@@ -51,11 +51,11 @@ def added(text: str, owner: str, sections: Mapping[tuple[str, ...], Entries]) ->
 
 def removed(text: str, owner: str) -> str:
     """Without the owner's entries. Raises MeshError where a mark has lost its other half."""
-    kept, last = [], 0
+    kept, last, plain = [], 0, hujson.standard(text)
     for start, stop in _spans(text, owner):
-        before = text[last:start]
-        # The line's end and the indentation that came with it, unless somebody has put something in between.
-        kept.append(bare if (bare := before.rstrip()).endswith(("{", "[")) else before)
+        bracket = len(text[:start].rstrip())
+        # The line's end and the indentation that came with it go too, unless somebody has put something in between.
+        kept.append(text[last : bracket if plain[bracket - 1] in "{[" else start])
         last = stop
     return "".join(kept) + text[last:]
 

@@ -157,12 +157,11 @@ def test_doctor_says_so_before_anything_is_touched(api: TailscaleApi) -> None:
 
 def test_what_somebody_changes_meanwhile_is_not_overwritten(api: TailscaleApi) -> None:
     api.edit(THEIRS)
-    server = control.tailscale()
-    before, text = tailscale.planned(server, "home", NETWORKS, adopt=True)
-    api.edit(f"{THEIRS}// and more")
+    refused = Refusal(412, "precondition failed, invalid old hash")
+    api.faults.append(Fault("POST", "/acl", refusal=refused))
     with pytest.raises(MeshError, match=r"it was changed since it was read; nothing was replaced\. Run it again"):
-        tailscale._replace(server, before, text, adopt=True)
-    assert api.policy == f"{THEIRS}// and more"
+        PROVIDER.create(asked(adopt=True))
+    assert api.policy == THEIRS
 
 
 def test_a_policy_whose_own_tests_would_fail_with_ours_is_not_put(api: TailscaleApi) -> None:

@@ -116,6 +116,11 @@ def test_what_somebody_puts_before_ours_stays() -> None:
     assert "// mine" in left
 
 
+def test_a_comment_that_somebody_puts_before_ours_hides_nothing_of_theirs() -> None:
+    text = added('{"acls": []}').replace("[\n", "[\n// as in [\n", 1)
+    assert marked.removed(text, "home") == '{"acls": [\n// as in [\n\t]}'
+
+
 GAPS = st.sampled_from(["", "", " ", "\n", "\r\n\t", '// "{[\n', "/* ,}] */", "/* Homespun home */ "])
 TEXTS = st.text(st.sampled_from('ab{}[]",:/*\\é'), max_size=6)
 ENTRIES = st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=3)
