@@ -111,8 +111,8 @@ def pulumi(*arguments: str, stack: str = BASE) -> str:
 def start() -> Lab:
     """Bring it up from nothing, killed at each step before it is left alone. What an earlier run left goes first."""
     down()
-    for step in killed.MOMENTS:
-        killed.kill_at(step, NAME)
+    for step, begun in killed.MOMENTS.items():
+        killed.kill_at(step, begun, NAME)
     return Lab(machines_of(settings.lab(NAME))[0], kubeconfig(NAME), up())
 
 

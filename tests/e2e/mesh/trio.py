@@ -12,6 +12,7 @@ from cli.project import Project
 from homespun.hosts import layout, mesh
 from stacks import settings
 from stacks.machines import nspawn
+from tests.e2e import killed
 from tests.e2e import lab as labs
 from tests.e2e import web as web_servers
 from tests.e2e.lab import Lab, quiet
@@ -29,9 +30,14 @@ Pods = Callable[[], dict[str, dict[str, Any]]]
 
 @contextmanager
 def running(platform: bool = True) -> Iterator[Lab]:
-    """The three by `make up`, from nothing, and gone at the end; or their cluster alone."""
+    """The three by `make up`, from nothing, and gone at the end; or their cluster alone.
+
+    It was killed at what several machines have besides, so every test holds of what it then ends with.
+    """
     labs.down(NAME)
     try:
+        for step, begun in killed.MESH_MOMENTS.items() if platform else ():
+            killed.kill_at(step, begun, NAME)
         said = labs.up(NAME) if platform else _cluster_up()
         yield Lab(machine("m0"), kubeconfig(NAME), said)
     finally:
