@@ -143,7 +143,7 @@ class KubeletConfiguration:
             "clusterDNS": [self.cluster.dns_address],
             "failSwapOn": False,  # a machine that has been used for years has swap; pods don't use it (NoSwap)
             "serverTLSBootstrap": False,
-            # So late a pod sees a Secret that was filled after its start: JobSet's controller waits for its certificate.
+            # So late a pod sees a Secret that is filled once it runs: JobSet's controller waits for its certificate.
             "syncFrequency": "10s",
             # In folders of ours, which go with us.
             "podLogsDir": layout.POD_LOGS,
