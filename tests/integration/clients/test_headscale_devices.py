@@ -43,7 +43,7 @@ def test_a_deleted_key_is_gone_and_can_be_deleted_again(headscale: Headscale, cl
 
 
 def test_a_device_is_seen_and_deleted_and_can_be_again(headscale: Headscale, client: Client) -> None:
-    _join(headscale, "m0", "10.42.0.0/24")
+    join(headscale, "m0", "10.42.0.0/24")
     (device,) = client.devices()
     assert (device.hostname, device.name, device.addresses) == ("m0", "m0", ("100.64.0.1", "fd7a:115c:a1e0::1"))
     assert not device.online
@@ -52,7 +52,7 @@ def test_a_device_is_seen_and_deleted_and_can_be_again(headscale: Headscale, cli
     client.delete_device(device.id)
 
 
-def _join(headscale: Headscale, hostname: str, route: str) -> None:
+def join(headscale: Headscale, hostname: str, route: str) -> None:
     """As a person lets a device in; the device is headscale's own for tests, and never calls."""
     headscale.run("users", "create", "home")
     asked = "hskey-authreq-" + "a" * 24

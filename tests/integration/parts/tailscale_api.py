@@ -148,15 +148,29 @@ class TailscaleApi:
         of["invalid"] = not create["reusable"]
         number = next(self._numbers)
         self.devices.append(
-            {
-                "addresses": [f"100.64.0.{number}", f"fd7a:115c:a1e0::{number}"],
-                "id": str(number), "nodeId": f"n{number}CNTRL", "name": f"{hostname}.tail0123.ts.net",
-                "hostname": hostname, "user": "someone@example.com", "tags": create["tags"], "os": "linux",
-                "created": "2026-01-01T00:00:00Z", "connectedToControl": True, "authorized": create["preauthorized"],
-                "isEphemeral": create["ephemeral"], "isExternal": False, "keyExpiryDisabled": True,
-                "advertisedRoutes": [], "enabledRoutes": [],
-            }
+            device(
+                hostname, id=str(number), nodeId=f"n{number}CNTRL", tags=create["tags"],
+                addresses=[f"100.64.0.{number}", f"fd7a:115c:a1e0::{number}"],
+                authorized=create["preauthorized"], isEphemeral=create["ephemeral"],
+            )
         )  # fmt: skip
+
+    def examine(self, policy: str) -> tuple[str, list[dict[str, Any]]] | None:
+        """What is wrong with a policy; None for one that passes."""
+        return examined(policy)
+
+    def forget(self, device: str) -> None:
+        """It is in the tailnet no more."""
+        self.devices = [one for one in self.devices if device not in (one["id"], one["nodeId"])]
+
+    def issue(self, create: Mapping[str, Any], seconds: int) -> tuple[str, str]:
+        """A key for devices that become what `create` says: its id, and the key itself."""
+        id = f"k{next(self._numbers)}CNTRL"
+        return id, f"tskey-auth-{id}-nothing-may-show-this"
+
+    def revoke(self, key: str) -> None:
+        """It lets nobody in any more."""
+        self.keys[key]["invalid"] = True
 
     def answer(self, request: Request) -> Reply:
         """What it does and says. Raises Refusal."""
@@ -210,14 +224,14 @@ class TailscaleApi:
         if wanted != f'"{self.etag}"' and not (wanted == '"ts-default"' and self.untouched):
             raise Refusal(412, "precondition failed, invalid old hash")
         text = request.content.decode()
-        if failed := examined(text):
+        if failed := self.examine(text):
             raise Refusal(400, *failed)
         self.edit(text)
         return self._get_policy(request)
 
     def _validate(self, request: Request) -> Reply:
         request.of_type(HUJSON)
-        failed = examined(request.content.decode())
+        failed = self.examine(request.content.decode())
         return Reply({"message": failed[0], "data": failed[1]} if failed else None)
 
     def _list_devices(self, request: Request) -> Reply:
@@ -225,10 +239,9 @@ class TailscaleApi:
         return Reply({"devices": self.devices})
 
     def _delete_device(self, request: Request, id: str) -> Reply:
-        kept = [device for device in self.devices if id not in (device["id"], device["nodeId"])]
-        if len(kept) == len(self.devices):
+        if not any(id in (one["id"], one["nodeId"]) for one in self.devices):
             raise Refusal(404, "no manageable device matching this ID found")
-        self.devices = kept
+        self.forget(id)
         return Reply()
 
     def _create_key(self, request: Request) -> Reply:
@@ -243,9 +256,9 @@ class TailscaleApi:
             raise Refusal(400, "requested tags [] are invalid or not permitted")
         if foreign := set(create["tags"]) - {*CLIENT_TAGS, *json.loads(standard(self.policy)).get("tagOwners", ())}:
             raise Refusal(400, f"requested tags {sorted(foreign)} are invalid or not permitted")
-        id = f"k{next(self._numbers)}CNTRL"
+        id, secret = self.issue(create, body["expirySeconds"])
         made = {"id": id, "keyType": "auth", **body, "invalid": False, "created": "2026-01-01T00:00:00Z"}
-        self.keys[id] = {**made, "key": f"tskey-auth-{id}-nothing-may-show-this"}
+        self.keys[id] = {**made, "key": secret}
         return Reply(self.keys[id])
 
     def _list_keys(self, request: Request) -> Reply:
@@ -256,7 +269,7 @@ class TailscaleApi:
     def _delete_key(self, request: Request, id: str) -> Reply:
         if id not in self.keys or self.keys[id]["invalid"]:
             raise Refusal(404, "key not found")
-        self.keys[id]["invalid"] = True
+        self.revoke(id)
         return Reply()
 
     def _nameservers(self, request: Request) -> Reply:
@@ -308,6 +321,15 @@ ROUTES: Final[tuple[tuple[str, str, Callable[..., Reply]], ...]] = (
         for method in ("GET", change)
     ),
 )
+
+
+def device(hostname: str, **known: Any) -> dict[str, Any]:
+    """One whose every field is asked for."""
+    return {
+        "name": f"{hostname}.tail0123.ts.net", "hostname": hostname, "user": "someone@example.com", "os": "linux",
+        "created": "2026-01-01T00:00:00Z", "connectedToControl": True, "authorized": True, "isEphemeral": False,
+        "isExternal": False, "keyExpiryDisabled": True, "advertisedRoutes": [], "enabledRoutes": [], **known,
+    }  # fmt: skip
 
 
 def only(found: Any, *fields: str) -> None:

@@ -1,0 +1,72 @@
+"""Tailscale's REST API before a real headscale: machines join the one, and what asks for that tailnet sees the other.
+
+Requests are held to Tailscale's documents as by `tailscale_api`. What is done by them is done to the headscale; what is
+said of devices is what it says. Keys' descriptions and a policy's hash, which headscale has none of, are kept here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from homespun.clients.errors import InvalidPolicy, ServiceError
+from homespun.clients.headscale import Headscale
+from homespun.clients.tailnet import Device
+from tests.integration.parts.tailscale_api import Refusal, Reply, Request, TailscaleApi, device
+
+
+@dataclass(kw_only=True)
+class TailscaleFront(TailscaleApi):
+    """The server. The policy that it is made with is somebody's, and in force from then on."""
+
+    behind: Headscale
+
+    def __post_init__(self) -> None:
+        self.edit(self.policy)
+
+    def answer(self, request: Request) -> Reply:
+        """As the documents have it, but for names: headscale's are not to be had by its API."""
+        if "/dns/" in request.path:
+            raise Refusal(404, "not found")
+        try:
+            with self._lock:
+                self.devices = [_told(one) for one in self.behind.devices()]
+                return super().answer(request)
+        except ServiceError as error:
+            raise Refusal(500, str(error)) from error
+
+    def edit(self, policy: str) -> None:
+        """In force at the headscale too."""
+        self.behind.put_policy(policy, self.behind.policy())
+        super().edit(policy)
+
+    def examine(self, policy: str) -> tuple[str, list[dict[str, Any]]] | None:
+        """By the headscale too."""
+        try:
+            self.behind.check_policy(policy)
+        except InvalidPolicy as error:
+            return str(error), []
+        return super().examine(policy)
+
+    def forget(self, device: str) -> None:
+        """By the headscale."""
+        self.behind.delete_device(device)
+
+    def issue(self, create: Mapping[str, Any], seconds: int) -> tuple[str, str]:
+        """The headscale's, which machines take."""
+        made = self.behind.create_key(
+            tuple(create["tags"]), ephemeral=create["ephemeral"], reusable=create["reusable"], expiry_seconds=seconds
+        )
+        return made.id, made.secret
+
+    def revoke(self, key: str) -> None:
+        """At the headscale too."""
+        self.behind.delete_key(key)
+        super().revoke(key)
+
+
+def _told(found: Device) -> dict[str, Any]:
+    return device(
+        found.hostname, id=found.id, nodeId=found.id, name=f"{found.name}.tail0123.ts.net", tags=list(found.tags),
+        addresses=list(found.addresses), connectedToControl=found.online, isEphemeral=found.ephemeral,
+        advertisedRoutes=list(found.advertised_routes), enabledRoutes=list(found.enabled_routes),
+    )  # fmt: skip
