@@ -73,7 +73,7 @@ unit: ## fast and pure
 	$(DEV)/pytest tests/unit
 
 integration: tools environments ## on real parts, each started once; two groups of tests at a time
-	@python3 -m tools headscale versitygw caddy
+	@python3 -m tools headscale tailscaled versitygw caddy
 	@$(DEV)/python -m tools.jobset
 	$(DEV)/python -m tests.side_by_side $(TRAINING)/pytest
 
