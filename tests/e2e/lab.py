@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from cli.kubectl import kubeconfig
+from cli.kubectl import kubeconfig, write_secret
 from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import headscale, mesh
@@ -106,6 +106,15 @@ def pulumi(*arguments: str, stack: str = BASE) -> str:
     ran = project.run(*arguments, "--stack", stack)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
+
+
+def cluster_up(name: str) -> str:
+    """A base stack alone, from nothing, by `pulumi up`; what that prints."""
+    project = Project(f"{name}{settings.BASE}", install(quiet))
+    project.prepare()
+    said = pulumi("up", "--yes", "--skip-preview", stack=project.stack)
+    write_secret(kubeconfig(name), project.outputs()["kubeconfig"])
+    return said
 
 
 def start() -> Lab:

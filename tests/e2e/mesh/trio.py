@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from cli.kubectl import kubeconfig, write_secret
+from cli.kubectl import kubeconfig
 from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import layout, mesh
@@ -38,18 +38,10 @@ def running(platform: bool = True) -> Iterator[Lab]:
     try:
         for step, begun in killed.MESH_MOMENTS.items() if platform else ():
             killed.kill_at(step, begun, NAME)
-        said = labs.up(NAME) if platform else _cluster_up()
+        said = labs.up(NAME) if platform else labs.cluster_up(NAME)
         yield Lab(machine("m0"), kubeconfig(NAME), said)
     finally:
         labs.down(NAME)
-
-
-def _cluster_up() -> str:
-    project = Project(BASE, install(quiet))
-    project.prepare()
-    said = pulumi_up()
-    write_secret(kubeconfig(NAME), project.outputs()["kubeconfig"])
-    return said
 
 
 def machine(name: str) -> nspawn.Machine:
@@ -76,6 +68,11 @@ def listed_or_none(lab: Lab, *what: str) -> list[dict[str, Any]]:
     said = lab.kubectl("get", *what, "-o", "json", "--request-timeout=10s", check=False)
     found: list[dict[str, Any]] = json.loads(said)["items"] if said.startswith("{") else []
     return found
+
+
+def pods(lab: Lab) -> Pods:
+    """What looks for the web servers' now."""
+    return lambda: {one["spec"]["nodeName"]: one for one in listed_or_none(lab, "pods", "-l", "app=web")}
 
 
 def nodes(lab: Lab) -> set[str]:
