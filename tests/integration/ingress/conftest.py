@@ -18,6 +18,9 @@ from tools.obtain import obtain
 from tools.table import CADDY
 
 DOMAIN: Final = "home.internal"
+PORT: Final = 18443
+HEALTH_PORT: Final = 18080
+"""Here others have the ports that it has in its pod."""
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Running:
 
     def page(self, name: str) -> Page:
         """Where it is reached under one of its names."""
-        return Page(f"https://{name}.{DOMAIN}:{ingress.PORT}/", "127.0.0.1", self.certificate)
+        return Page(f"https://{name}.{DOMAIN}:{PORT}/", "127.0.0.1", self.certificate)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +86,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         patch.setattr(ingress, "AUTHORITY_FOLDER", str(folder))
         patch.setattr(ingress, "STORAGE", str(folder / "storage"))
         patch.setattr(ingress, "HEADERS_SECONDS", 1)
+        patch.setattr(ingress, "PORT", PORT)
+        patch.setattr(ingress, "HEALTH_PORT", HEALTH_PORT)
         upstreams = {name: one.address for name, one in services.items()} | {"gone": "127.0.0.1:1"}
         config = ingress.config(Ingress(DOMAIN, 30443, upstreams))
     (folder / "tls.crt").write_text(certificate)

@@ -14,7 +14,7 @@ import pytest
 
 from cli.page import opener
 from stacks.platform import ingress
-from tests.integration.ingress.conftest import DOMAIN, Running, start
+from tests.integration.ingress.conftest import DOMAIN, PORT, Running, start
 from tests.waiting import until
 
 
@@ -27,7 +27,7 @@ def get(running: Running, name: str, path: str = "", **headers: str) -> str:
 
 def connected(running: Running, name: str) -> ssl.SSLSocket:
     context = ssl.create_default_context(cadata=running.certificate)
-    reached = socket.create_connection(("127.0.0.1", ingress.PORT), 10)
+    reached = socket.create_connection(("127.0.0.1", PORT), 10)
     return context.wrap_socket(reached, server_hostname=f"{name}.{DOMAIN}")
 
 
@@ -39,7 +39,7 @@ def test_a_name_leads_to_its_service(running: Running) -> None:
 def test_who_trusts_another_authority_is_not_let_believe(running: Running) -> None:
     with (
         pytest.raises(ssl.SSLCertVerificationError),
-        socket.create_connection(("127.0.0.1", ingress.PORT), 10) as reached,
+        socket.create_connection(("127.0.0.1", PORT), 10) as reached,
     ):
         ssl.create_default_context().wrap_socket(reached, server_hostname=f"models.{DOMAIN}")
 
