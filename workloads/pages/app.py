@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from workloads.pages.cloud import CURVE_HEIGHT, CURVE_WIDTH, Cloud, Collection
-from workloads.pages.search import Answer, Question, Search, SearchError
+from workloads.pages.search import Answer, Question, Search, SearchError, UnknownCollection
 
 TEMPLATES: Final = Jinja2Templates(directory=Path(__file__).parent / "templates")
 LONGEST_QUESTION: Final = 500
@@ -28,12 +28,13 @@ def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette
 
     async def page(request: Request) -> Response:
         seen, answer, trouble = await read_cloud(), None, ""
-        question, chosen = _question(request), _chosen(request, seen)
-        if question.text:
-            try:
+        question, chosen = _question(request), None
+        try:
+            chosen = _chosen(request, seen)
+            if question.text:
                 answer = await _answer(search, chosen, question)
-            except SearchError as error:
-                trouble = str(error)
+        except SearchError as error:
+            trouble = str(error)
         context = {
             "cloud": seen,
             "question": question,
@@ -53,7 +54,8 @@ def app(read_cloud: Callable[[], Awaitable[Cloud]], search: Search) -> Starlette
         try:
             answer = await _answer(search, _chosen(request, await read_cloud()), question)
         except SearchError as error:
-            return JSONResponse({"error": str(error)}, status_code=503, headers=HEADERS)
+            status = 404 if isinstance(error, UnknownCollection) else 503
+            return JSONResponse({"error": str(error)}, status_code=status, headers=HEADERS)
         hits = [{"id": hit.id, "title": hit.title, "year": hit.year, "venue": hit.venue, "score": round(hit.score, 4)}
                 for hit in answer.hits]  # fmt: skip
         return JSONResponse({"milliseconds": round(answer.milliseconds, 1), "hits": hits}, headers=HEADERS)
@@ -74,10 +76,15 @@ async def _answer(search: Search, chosen: Collection | None, question: Question)
 
 
 def _chosen(request: Request, seen: Cloud) -> Collection | None:
-    """The collection that is asked: the one that is named, else the first whose records were embedded here."""
+    """The collection that is asked: the one that is named, else the first whose records were embedded here.
+
+    Raises UnknownCollection.
+    """
     wanted = request.query_params.get("collection", "")
-    searchable = [one for one in seen.collections if one.model_id]
-    return next((one for one in searchable if one.name == wanted), searchable[0] if searchable else None)
+    searchable = {one.name: one for one in seen.collections if one.model_id}
+    if wanted and searchable and wanted not in searchable:
+        raise UnknownCollection(f"collection: expected one of {', '.join(searchable)}, got {wanted}")
+    return searchable.get(wanted) or next(iter(searchable.values()), None)
 
 
 def _question(request: Request) -> Question:

@@ -13,6 +13,10 @@ class SearchError(Exception):
     """The search has no answer now; the message says why and what to do."""
 
 
+class UnknownCollection(SearchError):
+    """There is none of the name that was asked for."""
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked, and what an answer must be like."""
