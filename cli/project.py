@@ -19,6 +19,8 @@ from tools.pulumi.install import Installation, environment
 
 CHECKOUT: Final = Path(__file__).parent.parent
 SALT: Final = "encryptionsalt"
+UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""The engine's word for what a preview can't know (sdk/go/common/resource/plugin, UnknownStringValue)."""
 
 
 class Project:
@@ -68,15 +70,17 @@ class Project:
                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # fmt: skip
 
     def made_anew(self) -> list[str]:
-        """What an `up` would take away, and perhaps make again; [] where that can't be told."""
+        """What an `up` would take away, and perhaps make again; [] where that can't be told.
+
+        Without what a preview merely can't rule out: where a machine is changed in place, how it is reached is not
+        known before, and all that is on it would seem to go.
+        """
         ran = self.run("preview", "--json", "--stack", self.stack)
         try:
             steps = json.loads(ran.stdout)["steps"]
         except (ValueError, LookupError):
             return []
-        taken = {
-            step["urn"].split("::", 2)[2] for step in steps if step["op"] in ("delete", "replace", "delete-replaced")
-        }
+        taken = {step["urn"].split("::", 2)[2] for step in steps if _surely_goes(step)}
         return sorted(f"{one.split('$')[-1].split(':')[-3]} {one.split(':')[-1]}" for one in taken)
 
     def outputs(self) -> dict[str, Any]:
@@ -155,3 +159,11 @@ def _runs(process: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def _surely_goes(step: dict[str, Any]) -> bool:
+    """Whether a step of a preview takes a resource away, by a value that is known."""
+    if step["op"] != "replace":
+        return bool(step["op"] == "delete")
+    inputs = step.get("newState", {}).get("inputs", {})
+    return any(inputs.get(name) != UNKNOWN for name in step.get("replaceReasons") or [""])

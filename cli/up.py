@@ -135,8 +135,8 @@ def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
     project.prepare()
     screen.line("base")
     if known and (taken := project.made_anew()):
-        data = "All data and models in them will go." if in_lab else f"What is in {layout.VOLUMES} stays."
-        ask(f"These settings take away, and perhaps make anew: {', '.join(taken)}. {data}")
+        stays = f"the claims are on {found.first.name}" if in_lab else f"what is in {layout.VOLUMES} stays"
+        ask(f"These settings take away, or make anew, with what is in them: {', '.join(taken)} ({stays}).")
     seconds = deployment.run(project, "up").seconds
     if isinstance(found, HomeBase):
         _reap(found)

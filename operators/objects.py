@@ -61,7 +61,7 @@ async def one_by_one(items: Sequence[Object[S, T]], act: Callable[[Object[S, T]]
         try:
             again.append(await act(item))
         except Exception as error:
-            log.warning("%s failed, again in %.0f s: %s", item.name, RETRY, error)
+            log.warning("%s failed, again in %.0f s: %s: %s", item.name, RETRY, type(error).__name__, error)
             log.debug("", exc_info=error)
             again.append(RETRY)
     return min(again)

@@ -48,6 +48,16 @@ NEAR_DATA: Final[dict[str, Any]] = {
 """Of pods that read or write much of the claim `data`, which other machines see over the network."""
 
 
+NEAR_CLAIMS: Final[dict[str, Any]] = {
+    "nodeAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "preference": {"matchExpressions": [{"key": share.SEES, "operator": "Exists"}]}}
+        ]
+    }
+}
+"""Of what people ask: at the site of the first machine, where they are when the others are out of reach."""
+
+
 def volume(claim: str) -> str:
     """A volume's name is a label (at most 63, no dots); a claim's may hold dots."""
     return f"claim-{claim.replace('.', '-')}"[:63].rstrip("-")

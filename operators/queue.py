@@ -68,7 +68,8 @@ class Queue(Generic[Key]):
         except Exception as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             again = retry_after(failures)
-            log.warning("reconcile of %s failed (%d in a row), again in %.0f s: %s", key, failures, again, error)
+            why = f"{type(error).__name__}: {error}"
+            log.warning("reconcile of %s failed (%d in a row), again in %.0f s: %s", key, failures, again, why)
             log.debug("", exc_info=error)
         finally:
             del self._running[key]

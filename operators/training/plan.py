@@ -253,6 +253,12 @@ def _standing(
         return waiting("Pending", "Pending", "its workers are asked for")
     if any(one.step for one in told) and told[-1].state is State.TRAINING:
         return "Running", Finding("Running", "True", "Training", died), Finding("Succeeded", "False", "NotYet")
+    if told and told[-1].state is State.FINISHED:
+        return (
+            "Running",
+            Finding("Running", "True", "Finished", "its workers end"),
+            Finding("Succeeded", "False", "NotYet"),
+        )
     if item.spec.program and run.started:  # it tells no steps
         return "Running", Finding("Running", "True", "Started", died), Finding("Succeeded", "False", "NotYet")
     return waiting("Starting", "Starting", run.waiting or died or "its workers start")

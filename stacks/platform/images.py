@@ -54,13 +54,13 @@ def _import(connection: Connection, images: dict[str, Image]) -> None:
 
 @dataclass
 class _Once:
-    """Tells each percent once."""
+    """Tells each tenth once."""
 
     address: str
     last: str = ""
 
     def tell(self, what: str, percent: int) -> None:
-        if (line := f"import {what} on {self.address} {percent}%") != self.last:
+        if (line := f"import {what} on {self.address} {percent // 10 * 10}%") != self.last:
             self.last = line
             progress.tell("images", line)
 

@@ -131,6 +131,7 @@ def _deployment(namespace: str, image: str, digest: str) -> Manifest:
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        "affinity": pods.NEAR_CLAIMS,
         "securityContext": pods.POD_SECURITY,
         "containers": [container],
         "volumes": [

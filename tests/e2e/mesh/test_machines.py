@@ -98,7 +98,8 @@ def test_a_machine_that_leaves_the_settings_is_drained_and_forgotten_and_one_tha
     trio: Lab, web: Pods
 ) -> None:
     leaving = machine("m1")
-    edit(FIRST, LAST)
+    taken = edit(FIRST, LAST)
+    assert taken == ["Device m1", "Host m1", "LabMachine m1", "Node m1", "Share m1"]
     assert nodes(trio) == {"m0", "m2"}
     assert set(web()) == {"m0", "m2"}
     assert not nspawn.exists(leaving)
@@ -112,7 +113,9 @@ def test_a_machine_that_leaves_the_settings_is_drained_and_forgotten_and_one_tha
 
 def test_a_machine_that_is_dead_can_be_taken_out_of_the_settings_and_a_mesh_with_its_last_site_goes(trio: Lab) -> None:
     nspawn.stop(machine("m2"), grace=0)
-    edit(FIRST, {"name": "m1", "number": 1})
+    taken = edit(FIRST, {"name": "m1", "number": 1})
+    assert "LabMachine m2" in taken
+    assert not {"Cluster trio", "LabMachine m0", "LabMachine m1", "Node m1"} & set(taken)
     for one in ("m0", "m1"):
         left = machine(one).connection.run(
             "ip -br link show homespun-mesh 2>/dev/null; ip netns | grep homespun; nft list tables | grep mesh;"
@@ -126,12 +129,14 @@ def test_a_machine_that_is_dead_can_be_taken_out_of_the_settings_and_a_mesh_with
     assert gone == ""
 
 
-def edit(*machines: dict[str, Any]) -> None:
-    """Other settings than the file's, and `pulumi up`."""
+def edit(*machines: dict[str, Any]) -> list[str]:
+    """Other settings than the file's, and `pulumi up`; what is asked for before as what it takes away."""
     project = Project(BASE, install(quiet))
     copied = project.folder / f"Pulumi.{BASE}.yaml"
     document = yaml.safe_load(copied.read_text())
     document["config"]["homespun:machines"] = list(machines)
     copied.write_text(yaml.safe_dump(document))
+    taken = project.made_anew()
     ran = project.run("up", "--yes", "--skip-preview", "--stack", BASE)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return taken
