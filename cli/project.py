@@ -80,7 +80,7 @@ class Project:
             steps = json.loads(ran.stdout)["steps"]
         except (ValueError, LookupError):
             return []
-        taken = {step["urn"].split("::", 2)[2] for step in steps if _surely_goes(step)}
+        taken = {step["urn"].split("::", 2)[2] for step in steps if surely_goes(step)}
         return sorted(f"{one.split('$')[-1].split(':')[-3]} {one.split(':')[-1]}" for one in taken)
 
     def outputs(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _runs(process: int) -> bool:
         return False
 
 
-def _surely_goes(step: dict[str, Any]) -> bool:
+def surely_goes(step: dict[str, Any]) -> bool:
     """Whether a step of a preview takes a resource away, by a value that is known."""
     if step["op"] != "replace":
         return bool(step["op"] == "delete")

@@ -254,11 +254,8 @@ def _standing(
     if any(one.step for one in told) and told[-1].state is State.TRAINING:
         return "Running", Finding("Running", "True", "Training", died), Finding("Succeeded", "False", "NotYet")
     if told and told[-1].state is State.FINISHED:
-        return (
-            "Running",
-            Finding("Running", "True", "Finished", "its workers end"),
-            Finding("Succeeded", "False", "NotYet"),
-        )
+        ending = Finding("Running", "True", "Finished", "its workers end")
+        return "Running", ending, Finding("Succeeded", "False", "NotYet")
     if item.spec.program and run.started:  # it tells no steps
         return "Running", Finding("Running", "True", "Started", died), Finding("Succeeded", "False", "NotYet")
     return waiting("Starting", "Starting", run.waiting or died or "its workers start")

@@ -41,6 +41,12 @@ def test_anybodys_program_runs_as_soon_as_it_is_started() -> None:
     assert shown(job(), seen(run=Run(started=True)))[0].state == "Starting"  # of ours, a step is the proof
 
 
+def test_a_job_whose_steps_are_done_does_not_seem_to_start() -> None:
+    done = Progress(State.FINISHED, step=100, steps=100, loss=2.0)
+    what, findings = shown(job(), seen(done, run=Run(started=True)))
+    assert (what.state, findings["Running"].reason) == ("Running", "Finished")
+
+
 def test_all_steps_done_is_succeeded() -> None:
     done = Progress(State.FINISHED, step=100, steps=100, loss=2.0)
     what, findings = shown(job(), seen(done, run=Run(completed=True)))
