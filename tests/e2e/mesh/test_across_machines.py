@@ -140,7 +140,7 @@ def pair(trio: Lab, tale: None) -> list[float]:
     jobs.apply(trio, jobs.job("pair"))
     until("a step", lambda: jobs.status(trio, "pair").get("step", 0) >= 1, 240)
     assert workers(trio, "pair") == {"m0", "m1"}
-    until("its end", lambda: jobs.status(trio, "pair").get("state") == "Succeeded", 240)
+    until("its end", lambda: jobs.status(trio, "pair").get("state") == "Succeeded", 480)
     assert jobs.status(trio, "pair")["recoveries"] == 0
     return jobs.losses(trio, "pair")
 
@@ -151,10 +151,10 @@ def test_two_machines_of_one_site_train_one_model(pair: list[float]) -> None:
 
 def test_a_machine_that_loses_the_claim_costs_steps_and_the_job_ends_well(trio: Lab, pair: list[float]) -> None:
     jobs.apply(trio, jobs.job("torn"))
-    until("a checkpoint", lambda: jobs.status(trio, "torn").get("checkpoint", {}).get("step", 0) >= 5, 240)
+    until("a checkpoint", lambda: jobs.status(trio, "torn").get("checkpoint", {}).get("step", 0) >= 5, 300)
     with no_mount("m1"):
-        until("that it is missed", lambda: jobs.status(trio, "torn").get("lastFailure") is not None, 120)
-    until("its end", lambda: jobs.status(trio, "torn").get("state") == "Succeeded", 300)
+        until("that it is missed", lambda: jobs.status(trio, "torn").get("lastFailure") is not None, 180)
+    until("its end", lambda: jobs.status(trio, "torn").get("state") == "Succeeded", 480)
     assert jobs.losses(trio, "torn") == pytest.approx(pair, abs=1e-6)
 
 
