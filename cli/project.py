@@ -162,8 +162,11 @@ def _runs(process: int) -> bool:
 
 
 def surely_goes(step: dict[str, Any]) -> bool:
-    """Whether a step of a preview takes a resource away, by a value that is known."""
+    """Whether a step of a preview takes a resource away, by a value that is known.
+
+    One that is replaced for no reason of its own is so because of another, which is a step too.
+    """
     if step["op"] != "replace":
         return bool(step["op"] == "delete")
     inputs = step.get("newState", {}).get("inputs", {})
-    return any(inputs.get(name) != UNKNOWN for name in step.get("replaceReasons") or [""])
+    return any(inputs.get(name) != UNKNOWN for name in step.get("replaceReasons") or ())

@@ -20,7 +20,7 @@ def replaced(**inputs: Any) -> dict[str, Any]:
         (replaced(cluster="another"), True),
         (replaced(connection=UNKNOWN), False),
         (replaced(connection=UNKNOWN, node="m1"), True),
-        ({"op": "replace"}, True),  # it does not say why
+        ({"op": "replace"}, False),  # as what it depends on is
     ],
 )
 def test_a_step_takes_away_by_what_is_known(step: dict[str, Any], goes: bool) -> None:
