@@ -84,7 +84,7 @@ def _home(stack: str, found: HomeBase) -> list[str]:
 
 
 def _tailnet(found: OwnBase) -> None:
-    if found.joined and found.mesh.at_tailscale:
+    if found.meets_at_tailscale:
         print(f"         your tailnet: in its policy what stands between the marks of {found.called}, devices ({TAG})")
 
 

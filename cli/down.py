@@ -82,13 +82,13 @@ def _give_back(found: HomeBase) -> list[str]:
 
 def _knows_tailnet(found: OwnBase) -> None:
     """Whether there is a credential for what has to be taken out of Tailscale's service. Raises Denied."""
-    if found.joined and found.mesh.at_tailscale:
+    if found.meets_at_tailscale:
         control.tailscale()
 
 
 def _leave_tailnet(found: OwnBase, machines: list[str]) -> None:
     """What Tailscale's service still has of the cluster, even where Pulumi knows nothing of it."""
-    if found.joined and found.mesh.at_tailscale:
+    if found.meets_at_tailscale:
         for one in tailscale.leave(found.called, machines):
             print(f"gone   from the tailnet: {one}")
 

@@ -108,7 +108,7 @@ def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
 def tailnet_obstacles(found: BaseSettings) -> list[str]:
     """Why machines could not meet at Tailscale's service, where they are to. A cluster that is up can do without it for
     a while, so one that does not answer is in nobody's way."""
-    if not (found.joined and found.mesh.at_tailscale):
+    if not found.meets_at_tailscale:
         return []
     try:
         tailscale.planned(control.tailscale(), found.called, map(str, found.carried), found.mesh.adopt)

@@ -50,14 +50,20 @@ def servers_service(namespace: str, name: str, labels: Mapping[str, str], ports:
 
 
 def deployment(
-    namespace: str, name: str, labels: Mapping[str, str], strategy: Mapping[str, Any], pod: Manifest
+    namespace: str,
+    name: str,
+    labels: Mapping[str, str],
+    strategy: Mapping[str, Any],
+    pod: Manifest,
+    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A Deployment of one pod."""
+    """A Deployment of one pod; other `annotations` are another pod."""
+    told = {"annotations": dict(annotations)} if annotations else {}
     spec = {
         "replicas": 1,
         "strategy": dict(strategy),
         "selector": {"matchLabels": dict(labels)},
-        "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+        "template": {"metadata": {"labels": dict(labels), **told}, "spec": pod},
     }
     metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}

@@ -38,23 +38,15 @@ ROLLING: Final[dict[str, Any]] = {"type": "RollingUpdate", "rollingUpdate": {"ma
 """The next pod is ready before the present one goes."""
 
 
-NEAR_DATA: Final[dict[str, Any]] = {
-    "nodeAffinity": {
-        "preferredDuringSchedulingIgnoredDuringExecution": [
-            {"weight": 100, "preference": {"matchExpressions": [{"key": share.HOLDS, "operator": "Exists"}]}}
-        ]
-    }
-}
+def _preferring(label: str) -> dict[str, Any]:
+    """The affinity of what is better placed on a node that has a label; where none has it, it is placed as it comes."""
+    wanted = {"weight": 100, "preference": {"matchExpressions": [{"key": label, "operator": "Exists"}]}}
+    return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wanted]}}
+
+
+NEAR_DATA: Final = _preferring(share.HOLDS)
 """Of pods that read or write much of the claim `data`, which other machines see over the network."""
-
-
-NEAR_CLAIMS: Final[dict[str, Any]] = {
-    "nodeAffinity": {
-        "preferredDuringSchedulingIgnoredDuringExecution": [
-            {"weight": 100, "preference": {"matchExpressions": [{"key": share.SEES, "operator": "Exists"}]}}
-        ]
-    }
-}
+NEAR_PEOPLE: Final = _preferring(share.SEES)
 """Of what people ask: at the site of the first machine, where they are when the others are out of reach."""
 
 

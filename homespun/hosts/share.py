@@ -97,7 +97,7 @@ def leave(machine: Connection) -> None:
 
 def _made(key: str) -> str:
     """The command that makes a key pair where there is no whole one."""
-    return f"[ -s {key}.pub ] || {{ rm -f {key} {key}.pub && ssh-keygen -q -t {KEY_TYPE} -N '' -f {key}; }}"
+    return f'[ -s {key}.pub ] || {{ rm -f {key} {key}.pub && ssh-keygen -q -t {KEY_TYPE} -N "" -f {key}; }}'
 
 
 def _without(node: str) -> str:
@@ -140,7 +140,6 @@ sshd:x:74:65534::/run/sshd:/usr/sbin/nologin
 {USER}:x:{POD_USER}:{POD_USER}::/:/bin/sh
 """
 """Of these `sshd` is whom the server is before it knows who asks."""
-MAKE_KEY: Final = _made(HOST_KEY).replace("'", '"')
 SERVER_SERVICE: Final = f"""\
 [Unit]
 Description=Shows the claim `data` to Homespun's other machines
@@ -148,7 +147,7 @@ Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0
 [Service]
-ExecStartPre=/bin/sh -c 'mkdir -p {FOLDER} && touch {ADMITTED} && {{ {MAKE_KEY}; }}'
+ExecStartPre=/bin/sh -c 'mkdir -p {FOLDER} && touch {ADMITTED} && {{ {_made(HOST_KEY)}; }}'
 # As a kubelet would have it of a claim that pods write to; one elsewhere may not.
 ExecStartPre=/bin/sh -c 'chgrp {POD_USER} {DATA} && chmod 2775 {DATA}'
 ExecStart=/usr/sbin/sshd -D -e -f {CONFIG}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operators import pods
+from operators import children, pods
 from operators.children import Manifest
 
 NAME: Final = "ingress"
@@ -51,14 +51,13 @@ def manifests(ingress: Ingress, namespace: str, image: str, authority: str) -> I
 
     Another `authority`, its certificate, is another pod, as is another configuration: it reads both when it starts.
     """
-    home = {"name": NAME, "namespace": namespace}
     text = json.dumps(config(ingress), indent=1, sort_keys=True)
-    yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": home, "data": {"caddy.json": text}}
+    yield children.config_map(namespace, NAME, {"caddy.json": text})
     yield _deployment(namespace, image, hashlib.sha256(f"{text}{authority}".encode()).hexdigest()[:12])
     yield {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": home,
+        "metadata": {"name": NAME, "namespace": namespace},
         "spec": {
             "type": "NodePort",
             "selector": {"app.kubernetes.io/name": NAME},
@@ -131,7 +130,7 @@ def _deployment(namespace: str, image: str, digest: str) -> Manifest:
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "affinity": pods.NEAR_CLAIMS,
+        "affinity": pods.NEAR_PEOPLE,
         "securityContext": pods.POD_SECURITY,
         "containers": [container],
         "volumes": [
@@ -140,11 +139,4 @@ def _deployment(namespace: str, image: str, digest: str) -> Manifest:
             {"name": "authority", "secret": {"secretName": AUTHORITY, "defaultMode": 0o440}},
         ],
     }
-    spec = {
-        "replicas": 1,
-        "strategy": pods.ROLLING,
-        "selector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
-        "template": {"metadata": {"labels": labels, "annotations": {"homespun.dev/read": digest}}, "spec": pod},
-    }
-    metadata = {"name": NAME, "namespace": namespace, "labels": labels}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    return children.deployment(namespace, NAME, labels, pods.ROLLING, pod, {"homespun.dev/read": digest})

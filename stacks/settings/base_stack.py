@@ -142,6 +142,11 @@ class BaseSettings(Section, ABC):
         return Mesh(f"https://{self.control_address}:{port}", authority=True, inside=inside, headscale_port=port)
 
     @property
+    def meets_at_tailscale(self) -> bool:
+        """Whether its machines are devices of a tailnet at Tailscale's service."""
+        return self.joined is not None and self.mesh.at_tailscale
+
+    @property
     def control_address(self) -> IPv4Address:
         """Where all machines reach the first one, which is the mesh's control server if it is one of our own."""
         return self.lan(self.first)
