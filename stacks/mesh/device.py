@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from stacks.mesh.tailscale import Tailscale
 KEY_SECONDS: Final = 600
 JOIN_SECONDS: Final = 60
 PAUSE: Final = 0.2
+LAST_LINES: Final = f"journalctl --unit {mesh.TAILSCALED_UNIT} --no-pager --lines 12 --output cat"
 
 
 class DeviceProvider(ResourceProvider):
@@ -42,7 +44,7 @@ class DeviceProvider(ResourceProvider):
         with progress.stage("mesh", f"join {props['name']}"), control.tailnet(props) as tailnet:
             if authority := props.get("authority"):
                 reached.write(mesh.AUTHORITY, authority)
-            found = _self(reached)
+            found = _self(_status(reached))
             if found and any(device.id == found["id"] for device in tailnet.devices()):
                 reached.write(mesh.KEY, "")
             else:
@@ -121,21 +123,25 @@ def _join(connection: Connection, secret: str) -> dict[str, Any]:
     try:
         connection.run(f"systemctl restart {mesh.TAILSCALED_UNIT}")
         end = time.monotonic() + JOIN_SECONDS
-        while (found := _self(connection)) is None:
+        while (found := _self(told := _status(connection))) is None:
             if time.monotonic() > end:
-                said = connection.run(f"journalctl --unit {mesh.TAILSCALED_UNIT} --no-pager --lines 12 --output cat")
-                raise MeshError(f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s;"
-                                f" tailscaled said last:\n{said}")  # fmt: skip
+                said = "; ".join(told.get("Health") or ()) or connection.run(LAST_LINES)
+                raise MeshError(f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s, found it"
+                                f" out; tailscaled says: {said.strip()}")  # fmt: skip
             time.sleep(PAUSE)
     finally:
         connection.write(mesh.KEY, "")
     return found
 
 
-def _self(connection: Connection) -> dict[str, Any] | None:
-    """What tailscaled says of its machine; None if that is in no tailnet."""
-    told = connection.run(f"{mesh.CLI} status --json 2>/dev/null || true")
-    document = json.loads(told or "{}")
-    if document.get("BackendState") != "Running":
+def _status(connection: Connection) -> dict[str, Any]:
+    """What tailscaled says (tailscale.com/ipn/ipnstate, Status); nothing where it does not run."""
+    found: dict[str, Any] = json.loads(connection.run(f"{mesh.CLI} status --json 2>/dev/null || true") or "{}")
+    return found
+
+
+def _self(status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The machine in its tailnet; None if that is in none."""
+    if status.get("BackendState") != "Running":
         return None
-    return {"id": str(document["Self"]["ID"]), "addresses": list(document["Self"]["TailscaleIPs"])}
+    return {"id": str(status["Self"]["ID"]), "addresses": list(status["Self"]["TailscaleIPs"])}

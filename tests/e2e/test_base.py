@@ -3,10 +3,12 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cli.project import Project
+from homespun import places
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
 from tests.e2e.web import LABELS, SERVICE, ask, pod_spec
@@ -98,6 +100,17 @@ def test_a_second_up_changes_nothing(lab: Lab) -> None:
     said = labs.up()
     assert "machine unchanged · host unchanged · cluster unchanged · platform unchanged · models" in said
     assert lab.ssh("cat /proc/sys/kernel/random/boot_id; stat -c %Z /opt/homespun/etc/*") == booted
+
+
+def test_of_two_ups_at_once_one_is_told_of_the_other_and_does_nothing(lab: Lab) -> None:
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(labs.up)
+        until("Pulumi's lock", lambda: [*(places.state() / "pulumi/.pulumi/locks").rglob(f"{labs.BASE}/*.json")])
+        with pytest.raises(AssertionError, match="expected nobody at work there, found another `make up`"):
+            labs.up()
+        with pytest.raises(AssertionError, match="the stack is currently locked"):
+            labs.pulumi("up", "--yes", "--skip-preview")
+        assert "cluster unchanged" in first.result()
 
 
 def test_settings_that_would_make_a_cluster_anew_are_known_beforehand(lab: Lab) -> None:
