@@ -6,19 +6,22 @@ import os
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.page import QUESTION, Page, authority, opener
 from homespun import places
-from homespun.hosts import layout, share
+from homespun.hosts import headscale, layout, share
 from tests.e2e import jobs
 from tests.e2e import lab as labs
 from tests.e2e.lab import Lab
-from tests.e2e.mesh.trio import ALL, NAME, machine, mounted
+from tests.e2e.mesh.trio import ALL, NAME, Pods, asleep, listed_or_none, machine, mounted, nodes, reaches
+from tests.e2e.web import pod_spec
 from tests.waiting import until
 from tools.environments import environment
 
@@ -134,9 +137,53 @@ def test_by_its_key_a_machine_gets_files_and_nothing_else(trio: Lab) -> None:
     assert "Permission denied" in machine("m1").connection.run(ask.format(user="root", command="id"))
 
 
+@dataclass
+class Sleep:
+    """Of m2, with a pod on it that would rather be there, and goes elsewhere 5 s after it is missed."""
+
+    wakes: ExitStack
+    device: dict[str, Any]
+    uid: str
+
+
+def device(lab: Lab) -> dict[str, Any]:
+    """What the control server knows m2 by."""
+    listed = json.loads(lab.ssh(f"{headscale.CLI} nodes list --output json"))
+    (found,) = (one for one in listed if one["name"] == "m2")
+    return {name: found[name] for name in ("id", "ip_addresses", "node_key")}
+
+
+def roamers(lab: Lab) -> list[dict[str, Any]]:
+    return listed_or_none(lab, "pods", "-l", "app=roamer")
+
+
+def runs(pod: dict[str, Any], node: str) -> bool:
+    return (pod["spec"].get("nodeName"), pod["status"]["phase"]) == (node, "Running")
+
+
 @pytest.fixture(scope="module")
-def pair(trio: Lab, tale: None) -> list[float]:
-    """The losses of a job that nothing happens to, on two machines."""
+def sleep(trio: Lab) -> Iterator[Sleep]:
+    labels = {"app": "roamer"}
+    there = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["m2"]}]}
+    near = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}
+    late = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute",
+            "tolerationSeconds": 5}  # fmt: skip
+    spec = {**pod_spec("-m", "http.server", "8000"), "affinity": {"nodeAffinity": near}, "tolerations": [late]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    roamer = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "roamer"},
+              "spec": {"selector": {"matchLabels": labels}, "template": template}}  # fmt: skip
+    trio.kubectl("apply", "-f", "-", input=json.dumps(roamer))
+    until("a pod on m2", lambda: any(runs(one, "m2") for one in roamers(trio)), 120)
+    with ExitStack() as wakes:
+        (pod,) = roamers(trio)
+        found = Sleep(wakes, device(trio), pod["metadata"]["uid"])
+        wakes.enter_context(asleep("m2"))
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pair(trio: Lab, tale: None, sleep: Sleep) -> list[float]:
+    """The losses of a job that nothing happens to, on two machines, while the third one sleeps."""
     jobs.apply(trio, jobs.job("pair"))
     until("a step", lambda: jobs.status(trio, "pair").get("step", 0) >= 1, 240)
     assert workers(trio, "pair") == {"m0", "m1"}
@@ -145,8 +192,25 @@ def pair(trio: Lab, tale: None) -> list[float]:
     return jobs.losses(trio, "pair")
 
 
-def test_two_machines_of_one_site_train_one_model(pair: list[float]) -> None:
+def test_two_machines_of_one_site_train_one_model_and_need_no_other_site(trio: Lab, pair: list[float]) -> None:
     assert pair[0] > pair[-1]
+    assert nodes(trio) == {"m0", "m1"}
+
+
+def test_a_machine_that_slept_past_every_time_out_is_back_as_the_same_and_its_pods_went_elsewhere(
+    trio: Lab, sleep: Sleep, web: Pods
+) -> None:
+    def uids(where: Collection[str]) -> set[str]:
+        return {one["metadata"]["uid"] for one in roamers(trio) if any(runs(one, name) for name in where)}
+
+    until("that it is missed", lambda: nodes(trio) == {"m0", "m1"}, 120)
+    until("its pod, elsewhere", lambda: uids({"m0", "m1"}), 120)
+    sleep.wakes.close()
+    until("all nodes", lambda: nodes(trio) == ALL, 120)
+    until("pods beyond it", lambda: reaches(trio, web, "m0", "m2") and reaches(trio, web, "m2", "m1"), 60)
+    assert device(trio) == sleep.device
+    until("one pod, not that one", lambda: len(roamers(trio)) == 1 and uids(ALL) - {sleep.uid}, 60)
+    trio.kubectl("delete", "deployment", "roamer")
 
 
 def test_a_machine_that_loses_the_claim_costs_steps_and_the_job_ends_well(trio: Lab, pair: list[float]) -> None:

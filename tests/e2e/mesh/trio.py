@@ -11,7 +11,7 @@ from cli.lab import machines_of
 from cli.project import Project
 from homespun.hosts import layout, mesh
 from stacks import settings
-from stacks.machines import nspawn
+from stacks.machines import cgroups, nspawn
 from tests.e2e import killed
 from tests.e2e import lab as labs
 from tests.e2e import web as web_servers
@@ -23,6 +23,8 @@ BASE: Final = f"{NAME}{settings.BASE}"
 ALL: Final = frozenset({"m0", "m1", "m2"})
 
 CUT: Final = "homespun-test-cut"
+FREEZERS: Final = {"freezer.state": ("FROZEN", "THAWED"), "cgroup.freeze": ("1", "0")}
+"""Of a control group (v1, v2): what stops all that runs in it, and lets it go on."""
 
 Pods = Callable[[], dict[str, dict[str, Any]]]
 """The web servers' pods, by the names of their machines."""
@@ -148,3 +150,22 @@ def unplugged(name: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run([*link, "up"], check=True)
+
+
+@contextmanager
+def asleep(name: str) -> Iterator[None]:
+    """Nothing on a machine runs, and nobody hears of it."""
+    switches = [
+        (path, words)
+        for folder in cgroups.leftovers(machine(name).cgroup)
+        for file, words in FREEZERS.items()
+        if (path := folder / file).exists()
+    ]
+    with unplugged(name):
+        for path, (freeze, _) in switches:
+            path.write_text(freeze)
+        try:
+            yield
+        finally:
+            for path, (_, thaw) in switches:
+                path.write_text(thaw)

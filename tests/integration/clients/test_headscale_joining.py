@@ -46,6 +46,7 @@ class Spoiling:
 @pytest.fixture
 def machine(tmp_path: Path, headscale: Headscale, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tailscaled]:
     made = Tailscaled(tmp_path / "desk", headscale.url)
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(hosts, "connection", lambda props: made)
     yield made
     made.stop()
