@@ -85,7 +85,9 @@ def _home(stack: str, found: HomeBase) -> list[str]:
 
 def _tailnet(found: OwnBase) -> None:
     if found.meets_at_tailscale:
-        print(f"         your tailnet: in its policy what stands between the marks of {found.called}, devices ({TAG})")
+        named = f", who is asked for names under {found.mesh.domain}" if found.mesh.domain else ""
+        marked = f"in its policy what stands between the marks of {found.called}"
+        print(f"         your tailnet: {marked}, devices ({TAG}){named}")
 
 
 def described(found: Facts) -> str:

@@ -4,11 +4,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -26,6 +27,7 @@ from stacks.settings.fields import check_word
 from stacks.settings.machines import SITE_LETTERS
 
 DEFAULT_KEY: Final = "~/.ssh/id_ed25519"
+T = TypeVar("T")
 MACHINES: Final = "Machines, as user@address, the control plane's first (user@address/site for those on other LANs)"
 
 
@@ -65,33 +67,23 @@ class Found:
 
 def home() -> None:
     """Ask, look, write. Nothing is touched on any machine. Raises CommandFailed, SettingsError."""
-    name = checked_name(_asked("A name for this environment", "home"))
-    path, platform_path = FOLDER / f"Pulumi.{name}{BASE}.yaml", FOLDER / f"Pulumi.{name}.yaml"
-    for there in (path, platform_path):
-        if there.exists():
-            raise CommandFailed(f"{there}: expected none, found one; edit it, or say another name")
-    listed = [parsed(one) for one in _asked(MACHINES, "").split()]
-    if not listed:
-        raise CommandFailed("machines: expected at least one, such as me@192.168.1.20, got none")
-    reached = control_address(listed)
-    identity = str(Path(_asked("The private key that opens them", DEFAULT_KEY)).expanduser().absolute())
-    platform = {
-        "homespun:environment": "home",
-        "homespun:namespace": _asked("A Kubernetes namespace for your objects", "ml"),
-    }
-    settings.parse_platform(platform, platform_path.name)
-    machines = [_scanned(one) for one in listed]
+    name = answered("A name for this environment", "home", new_name)
+    path, platform_path = _files(name)
+    machines = answered(MACHINES, "", lambda said: [_scanned(one) for one in parsed_all(said)])
+    reached = control_address([one.target for one in machines])
+    identity = answered("The private key that opens them", DEFAULT_KEY, key_file)
+    platform = answered("A Kubernetes namespace for your objects", "ml", lambda said: _platform(said, platform_path))
     for one in machines:
         print(f"  {one.target.address}  {_fingerprint(one)}")
     print("  a machine shows its own by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
     if _asked("Are these your machines' fingerprints?", "no") not in ("y", "yes"):
         raise CommandFailed("expected yes; nothing was written")
-    named = _named(machines, Path(identity))
+    named = _named(machines, identity)
     base = {
         "homespun:environment": "home",
         "homespun:name": name,
         **({"homespun:mesh": {"address": reached}} if reached else {}),
-        "homespun:machines": [one.settings(number, identity) for number, one in enumerate(named)],
+        "homespun:machines": [one.settings(number, str(identity)) for number, one in enumerate(named)],
     }
     checked = settings.parse_base(base, path.name)
     assert isinstance(checked, HomeBase)
@@ -110,6 +102,43 @@ def checked_name(name: str) -> str:
     if name.endswith(BASE):
         raise CommandFailed(f"name: expected a lower-case word without {BASE} at its end, got {name}")
     return name
+
+
+def new_name(said: str) -> str:
+    """One that has no settings yet. Raises CommandFailed."""
+    name = checked_name(said)
+    for there in _files(name):
+        if there.exists():
+            raise CommandFailed(f"{there}: expected none, found one; edit it, or say another name")
+    return name
+
+
+def _files(name: str) -> tuple[Path, Path]:
+    """The settings of the machines, and of what runs on them."""
+    return FOLDER / f"Pulumi.{name}{BASE}.yaml", FOLDER / f"Pulumi.{name}.yaml"
+
+
+def key_file(said: str) -> Path:
+    """A file that may be a private key. Raises CommandFailed."""
+    path = Path(said).expanduser().absolute()
+    if not path.is_file():
+        raise CommandFailed(f"{path}: expected a private key, found no such file")
+    return path
+
+
+def _platform(namespace: str, path: Path) -> dict[str, Any]:
+    """The settings of what runs on the machines. Raises SettingsError."""
+    config = {"homespun:environment": "home", "homespun:namespace": namespace}
+    settings.parse_platform(config, path.name)
+    return config
+
+
+def parsed_all(said: str) -> list[Target]:
+    """The machines of an answer. Raises CommandFailed."""
+    listed = [parsed(one) for one in said.split()]
+    if not listed:
+        raise CommandFailed("machines: expected at least one, such as me@192.168.1.20, got none")
+    return listed
 
 
 def parsed(words: str) -> Target:
@@ -133,10 +162,13 @@ def control_address(targets: list[Target]) -> str:
     first = targets[0]
     if all(one.site == first.site for one in targets):
         return ""
-    said = _asked("The address at which machines at other sites reach the first one", str(first.address))
-    if not _address(said):
-        raise CommandFailed(f"address: expected an IPv4 address such as 203.0.113.7, got {said}")
-    return said if said != str(first.address) else ""
+
+    def read(said: str) -> str:
+        if not _address(said):
+            raise CommandFailed(f"address: expected an IPv4 address such as 203.0.113.7, got {said}")
+        return said if said != str(first.address) else ""
+
+    return answered("The address at which machines at other sites reach the first one", str(first.address), read)
 
 
 def _address(text: str) -> IPv4Address | None:
@@ -154,6 +186,17 @@ def unique(names: list[str]) -> list[str]:
         word = (word if word[:1].isalpha() else f"n-{word}" if word else "node")[:36].strip("-")
         made.append(next(one for number in count() if (one := f"{word}-{number}" if number else word) not in made))
     return made
+
+
+def answered(question: str, default: str, read: Callable[[str], T]) -> T:
+    """What `read` makes of the answer. Where it refuses it, people are told why, and asked again."""
+    while True:
+        try:
+            return read(_asked(question, default))
+        except (CommandFailed, settings.SettingsError) as error:
+            if not sys.stdin.isatty():
+                raise
+            print(f"  {error}")
 
 
 def _asked(question: str, default: str) -> str:

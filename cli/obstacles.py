@@ -21,7 +21,7 @@ from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import network, own, sites, vast
 from stacks.machines.errors import LabError
-from stacks.mesh import control, tailscale
+from stacks.mesh import control, names, tailscale
 from stacks.mesh.errors import MeshError
 from stacks.platform.manifests import CLAIMS, OURS, SYSTEM
 from stacks.settings import BaseSettings, GivenPlatform, HomeBase, LabBase, PlatformSettings
@@ -111,7 +111,11 @@ def tailnet_obstacles(found: BaseSettings) -> list[str]:
     if not found.meets_at_tailscale:
         return []
     try:
-        tailscale.planned(control.tailscale(), found.called, map(str, found.carried), found.mesh.adopt)
+        server = control.tailscale()
+        domain = found.mesh.domain
+        tailscale.planned(server, found.called, map(str, found.carried), bool(domain), found.mesh.adopt)
+        if domain and (others := names.strangers(server, domain)):
+            return [names.taken(domain, others)]
     except (Denied, MeshError) as error:
         return [str(error)]
     except ServiceError:

@@ -21,6 +21,7 @@ from stacks.machines.own import OwnMachine
 from stacks.machines.vast import RentedMachine
 from stacks.mesh.device import Device
 from stacks.mesh.headscale import Headscale
+from stacks.mesh.names import Names
 from stacks.mesh.tailscale import Tailscale
 from stacks.platform import ingress
 from stacks.platform.authority import Authority
@@ -153,7 +154,7 @@ def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Reso
         return []
     tailnet = _tailnet(settings, settings.joined, machines[0])
     goes = tailnet if isinstance(tailnet, Headscale) else None  # Tailscale's stays, and has to forget each device
-    return [
+    devices = [
         Device(
             one.member.name,
             tailnet,
@@ -163,11 +164,16 @@ def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Reso
         )
         for one in machines
     ]
+    if isinstance(tailnet, Tailscale) and settings.joined.domain:
+        Names(tailnet.url, settings.joined.domain, devices[0].addresses, pulumi.ResourceOptions(parent=tailnet))
+    return [*devices]
 
 
 def _tailnet(settings: BaseSettings, joined: Mesh, first: Machine) -> Headscale | Tailscale:
     if settings.mesh.at_tailscale:
-        return Tailscale(joined.control_url, settings.called, settings.carried, settings.mesh.adopt)
+        return Tailscale(
+            joined.control_url, settings.called, settings.carried, bool(joined.domain), settings.mesh.adopt
+        )
     return Headscale(joined.control_url, first.connection, settings.carried, first.goes_with_it([first.host]))
 
 

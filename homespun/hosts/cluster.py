@@ -6,6 +6,8 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 API_PORT: Final = 6443
+NODE_PORTS: Final = range(30000, 32768)
+"""Kubernetes' own, unless an API server was told otherwise."""
 
 Role = Literal["control-plane", "worker"]
 
@@ -62,6 +64,8 @@ class Mesh:
     """Of tailscaled on each machine, known to that machine alone."""
     headscale_port: int | None = None
     """Where the control plane's machine is the control server: its port. None: it is somebody else's."""
+    domain: str = ""
+    """What the names end with by which the tailnet's other devices find the control plane's machine. '': they don't."""
 
     @property
     def control_address(self) -> str:

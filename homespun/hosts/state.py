@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from homespun.hosts import headscale, mesh, paths, share, ways
+from homespun.hosts import headscale, mesh, names, paths, share, ways
 from homespun.hosts.cluster import Cluster, Member, Mesh
 from homespun.hosts.facts import STATE_FILE, Facts
 from homespun.hosts.files import Artifact, File, binary, text, unit
@@ -113,6 +113,9 @@ def desired(
     control = joined if joined and joined.is_served_by(member) else None
     if control:
         files += headscale.files(member, control, artifacts)
+    named = joined if joined and joined.domain and member.role == "control-plane" else None
+    if named:
+        files += names.files(member, named, artifacts)
     if facts.loadable_modules:
         files.append(text("/etc/modules-load.d/homespun.conf", "".join(f"{name}\n" for name in facts.loadable_modules)))
     near = [other for other in others if other.shares_lan(member)]
@@ -140,6 +143,7 @@ def desired(
             egress,
             *((headscale.UNIT,) if control else ()),
             *(mesh.UNITS if joined else ()),
+            *((names.UNIT,) if named else ()),
             ways.TIMER,
             *((share.SERVER_UNIT,) if shows else ()),
             *((share.CLIENT_UNIT,) if sees else ()),

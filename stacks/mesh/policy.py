@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any, Final
 
+from homespun.hosts import names
+from homespun.hosts.cluster import NODE_PORTS
 from stacks.mesh import marked
 from stacks.mesh.errors import MeshError
 
@@ -16,6 +18,8 @@ TAG: Final = "tag:homespun"
 """What all machines of ours are tagged with: they are nobody's, and their keys don't expire."""
 MARK: Final = "// Homespun's: `pulumi up` writes it anew."
 """The first line of a policy that is ours as a whole."""
+MEMBERS: Final = "autogroup:member"
+"""All people in the tailnet, by their own devices."""
 OWNERS: Final = ("tagOwners",)
 APPROVERS: Final = ("autoApprovers", "routes")
 
@@ -44,11 +48,20 @@ def rule(section: str, carried: Iterable[str]) -> dict[str, Any]:
     return {"src": everything, "dst": everything, "ip": ["*"]}
 
 
-def added(text: str, cluster: str, networks: Iterable[str]) -> str:
+def entrance(section: str) -> dict[str, Any]:
+    """Whose devices are people's find our machines by name, and reach what the cluster shows to the outside."""
+    ports = [str(names.PORT), f"{NODE_PORTS[0]}-{NODE_PORTS[-1]}"]
+    if section == "acls":
+        return {"action": "accept", "src": [MEMBERS], "dst": [f"{TAG}:{','.join(ports)}"]}
+    return {"src": [MEMBERS], "dst": [TAG], "ip": ports}
+
+
+def added(text: str, cluster: str, networks: Iterable[str], named: bool = False) -> str:
     """A policy that is somebody's, with the cluster's part as it ought to be; all else is as it was.
 
-    Our machines are tagged, the networks that they carry approved, and these reach each other. What somebody has said
-    in the same words already stays theirs. Raises MeshError where they have said otherwise.
+    Our machines are tagged, the networks that they carry approved, and these reach each other; `named`: people's own
+    devices find them by names. What somebody has said in the same words already stays theirs. Raises MeshError where
+    they have said otherwise.
     """
     theirs = marked.removed(text, cluster)
     if others := marked.owners(theirs):
@@ -57,20 +70,20 @@ def added(text: str, cluster: str, networks: Iterable[str]) -> str:
             " tailnet holds one. Take that down first; if it is gone, take away what its marks enclose"
         )
     found, carried = marked.read(theirs), sorted(networks)
-    section = _rules(found)
+    section = _section(found)
     sections: dict[tuple[str, ...], marked.Entries] = {
         OWNERS: _missing(found, OWNERS, {TAG: []}),
         APPROVERS: _missing(found, APPROVERS, _approved(carried)),
-        (section,): [rule(section, carried)],
+        (section,): _rules(section, carried, named),
     }
     return marked.added(theirs, cluster, {path: entries for path, entries in sections.items() if entries})
 
 
-def part(networks: Iterable[str]) -> str:
+def part(networks: Iterable[str], named: bool = False) -> str:
     """What `added` adds, for people who read a preview."""
     carried = sorted(networks)
     return json.dumps(
-        {"tagOwners": {TAG: []}, ".".join(APPROVERS): _approved(carried), "rule": rule("grants", carried)}
+        {"tagOwners": {TAG: []}, ".".join(APPROVERS): _approved(carried), "rules": _rules("grants", carried, named)}
     )
 
 
@@ -84,7 +97,11 @@ def _approved(networks: Iterable[str]) -> dict[str, list[str]]:
     return {network: [TAG] for network in networks}
 
 
-def _rules(found: Mapping[str, Any]) -> str:
+def _rules(section: str, carried: Iterable[str], named: bool) -> list[dict[str, Any]]:
+    return [rule(section, carried), *([entrance(section)] if named else [])]
+
+
+def _section(found: Mapping[str, Any]) -> str:
     """Which of the two kinds of rules it has."""
     for section in ("grants", "acls"):
         if marked.value(found, [section]) is not None:

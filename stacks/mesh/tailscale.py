@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 from homespun.clients.errors import Denied, InvalidPolicy, ServiceError, Stale
 from homespun.clients.tailnet import Policy, Tailnet
 from stacks import progress
-from stacks.mesh import control, marked, policy
+from stacks.mesh import control, marked, names, policy
 from stacks.mesh.errors import MeshError
 
 REPLACING: Final = ("url", "cluster")
@@ -56,9 +56,9 @@ class TailscaleProvider(ResourceProvider):
         """For refresh: our part, as it stands there if not as it ought to. Where Tailscale doesn't say, as recorded."""
         try:
             found = control.tailscale().policy().text
-            cluster, networks = props["cluster"], props["networks"]
-            as_it_ought_to_be = policy.added(found, cluster, networks) == found
-            there = policy.part(networks) if as_it_ought_to_be else marked.part(found, cluster) or NONE
+            cluster, networks, named = props["cluster"], props["networks"], props.get("named", False)
+            as_it_ought_to_be = policy.added(found, cluster, networks, named) == found
+            there = policy.part(networks, named) if as_it_ought_to_be else marked.part(found, cluster) or NONE
         except ServiceError:
             return ReadResult(id_, props)
         except MeshError as error:
@@ -82,7 +82,7 @@ class TailscaleProvider(ResourceProvider):
     def _put(self, props: dict[str, Any]) -> None:
         with progress.stage("mesh", "policy"):
             server = control.tailscale()
-            before, text = planned(server, props["cluster"], props["networks"], props["adopt"])
+            before, text = planned(server, props["cluster"], props["networks"], props["named"], props["adopt"])
             if text != before.text:
                 _replace(server, before, text, props["adopt"])
 
@@ -92,35 +92,42 @@ class Tailscale(Resource, module="homespun", name="Tailscale"):
 
     url: pulumi.Output[str]
 
-    def __init__(self, url: str, cluster: str, networks: Iterable[IPv4Network], adopt: bool) -> None:
-        """`networks` are those that machines carry for pods and nodes; `adopt`: a policy that is in use may be added
-        to."""
+    def __init__(self, url: str, cluster: str, networks: Iterable[IPv4Network], named: bool, adopt: bool) -> None:
+        """`networks` are those that machines carry for pods and nodes; `named`: people's own devices find them by
+        names; `adopt`: a policy that is in use may be added to."""
         carried = sorted(map(str, networks))
-        inputs = {"url": url, "cluster": cluster, "networks": carried, "adopt": adopt, "policy": policy.part(carried)}
+        inputs = {
+            "url": url,
+            "cluster": cluster,
+            "networks": carried,
+            "named": named,
+            "adopt": adopt,
+            "policy": policy.part(carried, named),
+        }
         super().__init__(TailscaleProvider(), "tailnet", inputs)
 
 
-def planned(server: Tailnet, cluster: str, networks: Iterable[str], adopt: bool) -> tuple[Policy, str]:
+def planned(server: Tailnet, cluster: str, networks: Iterable[str], named: bool, adopt: bool) -> tuple[Policy, str]:
     """The policy in force, and as it ought to be.
 
     Raises MeshError where it is somebody's, who has not said that it may be added to; ServiceError.
     """
     before = server.policy()
-    text = policy.added(before.text, cluster, networks)
+    text = policy.added(before.text, cluster, networks, named)
     if text == before.text or adopt or before.untouched or marked.part(before.text, cluster):
         return before, text
     raise _refusal(before.text, text)
 
 
 def leave(cluster: str, machines: Collection[str]) -> list[str]:
-    """Delete the cluster's devices, known to Pulumi or not, and take its part out of the policy; what is gone by it.
+    """Delete the cluster's devices, known to Pulumi or not, and what of names and policy is its; what is gone by it.
 
     Raises MeshError, ServiceError.
     """
     server = control.tailscale()
     if marked.owners(server.policy().text) - {cluster}:
         return []  # what is tagged is another cluster's
-    gone = []
+    gone = [f"names under {domain}" for domain in names.leave(server)]
     for device in server.devices():
         if policy.TAG in device.tags and device.hostname in machines:
             server.delete_device(device.id)

@@ -15,6 +15,7 @@ from stacks.settings.fields import (
     LISTED,
     PREFIX,
     Address,
+    Domain,
     Network,
     Port,
     Section,
@@ -75,6 +76,8 @@ class MeshSettings(Section):
     """Whether our part may be added to a policy at Tailscale's that is somebody's already."""
     control_url: Annotated[str, matching(r"https?://\S+(?<!/)", f"an address such as {TAILSCALE_URL}")] = TAILSCALE_URL
     """Of another server that speaks Tailscale's protocol, and whose API is Tailscale's."""
+    domain: Domain | None = None
+    """What the names end with by which the other devices of a tailnet at Tailscale's find the first machine."""
 
     @property
     def at_tailscale(self) -> bool:
@@ -93,7 +96,7 @@ class MeshSettings(Section):
     @property
     def foreign(self) -> frozenset[str]:
         """The settings that only the other control server has."""
-        return frozenset({"headscale_port"} if self.at_tailscale else {"adopt", "control_url"})
+        return frozenset({"headscale_port"} if self.at_tailscale else {"adopt", "control_url", "domain"})
 
 
 class BaseSettings(Section, ABC):
@@ -132,12 +135,12 @@ class BaseSettings(Section, ABC):
 
     @property
     def joined(self) -> Mesh | None:
-        """What joins the sites; None where all machines are at one."""
-        if len({machine.site for machine in self.listed}) == 1:
+        """What joins the sites; None where all machines are at one, and no other devices are to find them."""
+        if len({machine.site for machine in self.listed}) == 1 and not self.mesh.domain:
             return None
         inside = self.cluster.mesh_range[1]
         if self.mesh.at_tailscale:
-            return Mesh(self.mesh.control_url, authority=False, inside=inside)
+            return Mesh(self.mesh.control_url, authority=False, inside=inside, domain=self.mesh.domain or "")
         port = self.mesh.headscale_port
         return Mesh(f"https://{self.control_address}:{port}", authority=True, inside=inside, headscale_port=port)
 

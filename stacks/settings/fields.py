@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from homespun.hosts.cluster import NODE_PORTS
+
 PREFIX: Final = "homespun:"
-NODE_PORTS: Final = range(30000, 32768)
-"""Kubernetes' own, unless an API server was told otherwise."""
 
 
 class Section(BaseModel):
@@ -116,6 +116,9 @@ Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Namespace = Annotated[str, BeforeValidator(_namespace)]
 HostName = Annotated[
     str, matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a name or an IPv4 address, without scheme and port")
+]
+Domain = Annotated[
+    str, matching(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a domain such as home.internal")
 ]
 NodePort = Annotated[int, whole(NODE_PORTS, f"a node port, {NODE_PORTS[0]} to {NODE_PORTS[-1]}")]
 Number = Annotated[int, whole(range(1 << 16), "a number from 0 on")]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from stacks.settings.fields import (
     LISTED,
     PREFIX,
+    Domain,
     FilePath,
     HostName,
     Namespace,
@@ -53,10 +54,7 @@ class ServiceSettings(Section):
 class IngressSettings(Section):
     """One way in, by TLS."""
 
-    domain: Annotated[
-        str,
-        matching(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a domain such as home.internal"),
-    ]
+    domain: Domain
     """What all names end with."""
     port: NodePort = 30443
     services: Annotated[tuple[ServiceSettings, ...], LISTED] = ()

@@ -25,13 +25,13 @@ from stacks import settings
 from stacks.cluster import images
 from stacks.machines import nspawn, rootfs
 from stacks.machines.network import Network
+from tests.e2e import client
 from tests.e2e import lab as labs
 from tests.e2e.lab import quiet
 from tests.integration.parts.headscale import Headscale
 from tests.waiting import until
-from tools.obtain import architecture, obtain
+from tools.obtain import architecture
 from tools.pulumi.install import install
-from tools.table import named
 
 NAME = "used"
 BASE = f"{NAME}{settings.BASE}"
@@ -112,16 +112,7 @@ def attic(boxes: dict[str, nspawn.Machine], tmp_path_factory: pytest.TempPathFac
     control = Headscale(tmp_path_factory.mktemp("hs"), str(ELSEWHERE.gateway), 9443)
     control.start()
     try:
-        control.run("users", "create", "me")
-        key = json.loads(control.run("preauthkeys", "create", "--user", "1"))["key"]
-        for name, place in (("tailscaled", "/usr/local/sbin/"), ("tailscale", "/usr/local/bin/")):
-            with obtain(named(name), quiet).open("rb") as file:
-                reached.send(partial(shutil.copyfileobj, file), f"cat >{place}{name} && chmod +x {place}{name}")
-        reached.write("/etc/tailnet.crt", control.authority.read_text())
-        reached.run("systemd-run --unit=tailscaled --setenv=SSL_CERT_FILE=/etc/tailnet.crt"
-                    " /usr/local/sbin/tailscaled --state=/var/lib/tailscale/state")  # fmt: skip
-        until("tailscaled", lambda: "Logged out" in reached.run("tailscale status || true"))
-        reached.run(f"tailscale up --login-server={control.url} --auth-key=file:/dev/stdin", input=key)
+        client.join(reached, control)
         yield reached
     finally:
         control.stop()

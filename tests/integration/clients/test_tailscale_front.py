@@ -1,9 +1,7 @@
 """What the end-to-end tests take for Tailscale's service: its API, and behind it a real headscale."""
 
 import json
-import os
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -12,14 +10,12 @@ from homespun.clients import tailscale
 from homespun.clients.headscale import Headscale as HeadscaleClient
 from homespun.clients.tailscale import Tailscale
 from homespun.hosts import mesh
-from homespun.hosts.cluster import Member, Mesh
 from stacks.mesh import policy
 from tests.integration.clients.test_headscale_devices import join
 from tests.integration.parts.headscale import Headscale
-from tests.integration.parts.kubernetes import command
-from tests.integration.parts.process import Process
 from tests.integration.parts.tailscale_api import CLIENT_ID, CLIENT_SECRET
 from tests.integration.parts.tailscale_front import TailscaleFront
+from tests.integration.parts.tailscaled import Tailscaled
 from tests.waiting import until
 
 THEIRS = """{
@@ -32,8 +28,8 @@ THEIRS = """{
 
 
 @pytest.fixture
-def front(client: HeadscaleClient) -> Iterator[TailscaleFront]:
-    running = TailscaleFront(policy=THEIRS, behind=client)
+def front(headscale: Headscale) -> Iterator[TailscaleFront]:
+    running = TailscaleFront(policy=THEIRS, server=headscale)
     running.start()
     yield running
     running.stop()
@@ -78,25 +74,17 @@ def test_a_device_is_told_as_headscale_has_it_and_deleted_there(
 def test_a_tailscaled_of_our_configuration_is_in_by_a_key_alone_and_what_it_carries_is_approved(
     tailnet: Tailscale, headscale: Headscale, tmp_path: Path
 ) -> None:
-    """It has no interface of its own (`userspace-networking`), as it is on no machine."""
-    carried = ["10.42.0.0/24", "192.168.1.20/32"]
-    tailnet.put_policy(policy.added(THEIRS, "home", carried), tailnet.policy())
+    machine = Tailscaled(tmp_path / "desk", headscale.url)
+    tailnet.put_policy(policy.added(THEIRS, "home", machine.carried), tailnet.policy())
     key = tailnet.create_key((policy.TAG,), ephemeral=False, expiry_seconds=600, description="homespun desk")
-    lan, pods = IPv4Address("192.168.1.20"), IPv4Network(carried[0])
-    member = Member(name="desk", role="control-plane", site="home", lan=lan, address=lan, pods=pods)
-    config = mesh.tailscaled_config(member, Mesh(headscale.url, authority=False, inside=IPv4Address("10.48.0.1")))
-    (tmp_path / "key").write_text(key.secret)
-    (tmp_path / "config").write_text(config.replace(mesh.KEY, f"{tmp_path}/key"))
-    arguments = [f"--{name}={tmp_path}/{name}" for name in ("config", "statedir", "socket")]
-    environment = {**os.environ, "SSL_CERT_FILE": str(headscale.authority), "TS_NO_LOGS_NO_SUPPORT": "true"}
-    daemon = Process(
-        [command("tailscaled"), *arguments, "--tun=userspace-networking"], tmp_path / "log", environment=environment
-    )
+    machine.write(mesh.AUTHORITY, headscale.authority.read_text())
+    machine.write(mesh.KEY, key.secret)
+    machine.run(f"systemctl restart {mesh.TAILSCALED_UNIT}")
     try:
-        daemon.until("a device", tailnet.devices, 30)
-        until("its routes", lambda: set(tailnet.devices()[0].enabled_routes) == set(carried), 30)
+        until("a device", tailnet.devices, 30)
+        until("its routes", lambda: set(tailnet.devices()[0].enabled_routes) == set(machine.carried), 30)
     finally:
-        daemon.stop()
+        machine.stop()
     (device,) = tailnet.devices()
     assert (device.hostname, device.tags) == ("desk", (policy.TAG,))
     tailnet.delete_key(key.id)

@@ -63,7 +63,7 @@ def machine(api: TailscaleApi, credential: None, monkeypatch: pytest.MonkeyPatch
     made = Machine(api)
     monkeypatch.setattr(hosts, "connection", lambda props: made)
     TailscaleProvider().create(
-        {"url": URL, "cluster": "home", "networks": ["10.42.0.0/16"], "adopt": False, "policy": ""}
+        {"url": URL, "cluster": "home", "networks": ["10.42.0.0/16"], "named": False, "adopt": False, "policy": ""}
     )
     return made
 

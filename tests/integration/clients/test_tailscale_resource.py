@@ -42,7 +42,7 @@ def asked(adopt: bool = False, networks: list[str] = NETWORKS) -> dict[str, Any]
     """The inputs, as the program gives them."""
     part = policy.part(networks)
     url = "https://controlplane.tailscale.com"
-    return {"url": url, "cluster": "home", "networks": networks, "adopt": adopt, "policy": part}
+    return {"url": url, "cluster": "home", "networks": networks, "named": False, "adopt": adopt, "policy": part}
 
 
 def said(api: TailscaleApi) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Headscale:
     address: str = "127.0.0.1"
     port: int = 8443
     stun_port: int = 3478
+    split: dict[str, list[str]] = field(default_factory=dict)
+    """Which name servers its devices ask for the names below a domain."""
     process: Process = field(init=False)
 
     @property
@@ -49,6 +51,12 @@ class Headscale:
 
     def stop(self) -> None:
         self.process.stop()
+
+    def ask_for(self, split: dict[str, list[str]]) -> None:
+        """Other name servers, which it reads when it starts."""
+        self.split = split
+        self.stop()
+        self.start()
 
     def run(self, *arguments: str) -> str:
         """What a command of headscale's own prints, as JSON where it knows how to; it goes past the API.
@@ -84,7 +92,12 @@ class Headscale:
             "private_key_path": f"{self.folder}/derp.key",
             "ipv4": self.address,
         }
-        names = {"magic_dns": True, "base_domain": DOMAIN, "override_local_dns": False, "nameservers": {"global": []}}
+        names = {
+            "magic_dns": True,
+            "base_domain": DOMAIN,
+            "override_local_dns": False,
+            "nameservers": {"global": [], "split": self.split},
+        }
         return {
             "server_url": self.url,
             "listen_addr": f"{self.address}:{self.port}",

@@ -163,6 +163,10 @@ class TailscaleApi:
         """It is in the tailnet no more."""
         self.devices = [one for one in self.devices if device not in (one["id"], one["nodeId"])]
 
+    def ask_for(self, split: dict[str, list[str]]) -> None:
+        """Of these name servers devices ask for the names below a domain."""
+        self.split = split
+
     def issue(self, create: Mapping[str, Any], seconds: int) -> tuple[str, str]:
         """A key for devices that become what `create` says: its id, and the key itself."""
         id = f"k{next(self._numbers)}CNTRL"
@@ -296,7 +300,7 @@ class TailscaleApi:
         if request.method == "PATCH":
             request.of_type(JSON)
             merged = {**self.split, **json.loads(request.content)}
-            self.split = {domain: servers for domain, servers in merged.items() if servers is not None}
+            self.ask_for({domain: servers for domain, servers in merged.items() if servers is not None})
         return Reply(self.split)
 
 

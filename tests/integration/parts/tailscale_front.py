@@ -2,15 +2,18 @@
 
 Requests are held to Tailscale's documents as by `tailscale_api`. What is done by them is done to the headscale; what is
 said of devices is what it says. Keys' descriptions and a policy's hash, which headscale has none of, are kept here.
+Of names it has no API: who is asked for a domain is in its configuration, and the rest refused.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from homespun.clients.errors import InvalidPolicy, ServiceError
-from homespun.clients.headscale import Headscale
+from homespun.clients.headscale import Headscale as Client
+from homespun.clients.headscale import by_api_key
 from homespun.clients.tailnet import Device
+from tests.integration.parts.headscale import Headscale
 from tests.integration.parts.tailscale_api import Refusal, Reply, Request, TailscaleApi, device
 
 
@@ -18,14 +21,16 @@ from tests.integration.parts.tailscale_api import Refusal, Reply, Request, Tails
 class TailscaleFront(TailscaleApi):
     """The server. The policy that it is made with is somebody's, and in force from then on."""
 
-    behind: Headscale
+    server: Headscale
+    behind: Client = field(init=False)
 
     def __post_init__(self) -> None:
+        self.behind = by_api_key(self.server.url, self.server.api_key(), str(self.server.authority))
         self.edit(self.policy)
 
     def answer(self, request: Request) -> Reply:
-        """As the documents have it, but for names: headscale's are not to be had by its API."""
-        if "/dns/" in request.path:
+        """As the documents have it."""
+        if request.method == "POST" and "/dns/" in request.path:
             raise Refusal(404, "not found")
         try:
             with self._lock:
@@ -46,6 +51,11 @@ class TailscaleFront(TailscaleApi):
         except InvalidPolicy as error:
             return str(error), []
         return super().examine(policy)
+
+    def ask_for(self, split: dict[str, list[str]]) -> None:
+        """By the headscale's devices too."""
+        super().ask_for(split)
+        self.server.ask_for(split)
 
     def forget(self, device: str) -> None:
         """By the headscale."""

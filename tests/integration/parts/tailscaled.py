@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import ClassVar
 
 from homespun.hosts import mesh
 from homespun.hosts.cluster import Member, Mesh
@@ -26,12 +27,14 @@ class Tailscaled:
     control_url: str
     address: str = "192.0.2.2"
     process: Process | None = field(default=None, init=False)
+    carried: ClassVar = ("10.42.0.0/24", "192.0.2.2/32")
+    """Its pods, and itself."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
         subprocess.run(["sh", "-c", f"ip link show eth7 2>/dev/null || {{ {CARD}; }}"], check=True, capture_output=True)
         address = IPv4Address(self.address)
-        member = Member("desk", "worker", "home", address, address, IPv4Network("10.42.0.0/24"))
+        member = Member("desk", "worker", "home", address, address, IPv4Network(self.carried[0]))
         joined = Mesh(self.control_url, authority=True, inside=IPv4Address("10.43.0.1"))
         told = json.loads(mesh.tailscaled_config(member, joined))
         self.write(mesh.CONFIG, json.dumps({**told, "authKey": f"file:{self._at(mesh.KEY)}"}))

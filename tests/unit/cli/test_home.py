@@ -3,11 +3,12 @@
 import io
 import sys
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
 from cli.errors import CommandFailed
-from cli.home import Target, checked_name, control_address, parsed, unique
+from cli.home import Target, answered, checked_name, control_address, key_file, parsed, unique
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,29 @@ def test_a_control_servers_address_that_is_none_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stdin", io.StringIO("router.example\n"))
     with pytest.raises(CommandFailed, match=r"expected an IPv4 address such as 203\.0\.113\.7, got router\.example"):
         control_address([Target("me", IPv4Address("192.168.1.20")), Target("me", IPv4Address("8.8.8.8"), site="a")])
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_people_are_asked_again_where_an_answer_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("Home\nhut\n"))
+    assert answered("A name", "home", checked_name) == "hut"
+    assert "expected a lower-case word" in capsys.readouterr().out
+
+
+def test_a_pipe_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Home\nhut\n"))
+    with pytest.raises(CommandFailed):
+        answered("A name", "home", checked_name)
+
+
+def test_a_key_that_is_not_there_is_refused_where_it_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="expected a private key, found no such file"):
+        key_file(str(tmp_path / "id"))
+    (tmp_path / "id").touch()
+    assert key_file(str(tmp_path / "id")) == tmp_path / "id"

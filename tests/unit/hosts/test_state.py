@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from homespun.hosts import facts, headscale, layout, mesh, state
+from homespun.hosts import facts, headscale, layout, mesh, names, state
 from homespun.hosts.cluster import Cluster, Member, Mesh, Role
 from homespun.hosts.facts import Facts
 from homespun.hosts.files import Artifact
@@ -19,7 +19,7 @@ LAB = facts.parse(LAB_V1, "m0")
 CLUSTER = Cluster("lab", "1.36.3", "api.lab.internal", "10.41.0.10", IPv4Network("10.42.0.0/16"),
                   IPv4Network("10.43.0.0/16"))  # fmt: skip
 BINARIES = (*state.RUNTIME_BINARIES, *state.KUBERNETES_BINARIES, *state.CNI_PLUGINS, *mesh.BINARIES,
-            *headscale.BINARIES)  # fmt: skip
+            *headscale.BINARIES, names.BINARY)  # fmt: skip
 ARTIFACTS = {name: Artifact(f"/cache/{name}", name.ljust(64, "0")) for name in BINARIES}
 IMAGES = tuple(
     Image(f"localhost/homespun/{name}", "sha256:aa", Artifact("/cache/pause.tar", "b" * 64))
@@ -154,6 +154,14 @@ def test_the_control_planes_machine_is_the_control_server_where_none_is_elsewher
     assert headscale.UNIT not in desired(joined=replace(MESH, headscale_port=None)).units
 
 
+def test_names_are_answered_by_the_first_machine_alone_and_where_there_are_any() -> None:
+    named = replace(MESH, headscale_port=None, domain="home.internal")
+    assert names.UNIT in desired(joined=named).units
+    assert "home.internal:53 {" in content(desired(joined=named), names.SCRIPT)
+    assert names.UNIT not in desired(role="worker", joined=named).units
+    assert names.UNIT not in desired(joined=replace(named, domain="")).units
+
+
 def changed(before: HostState, after: HostState) -> set[str]:
     """What both have, and have differently."""
     old, new = before.digests(), after.digests()
@@ -164,7 +172,8 @@ def test_systemd_can_read_every_command_of_our_units() -> None:
     others = (member(4), member(5, site="office"))
     first = desired(joined=MESH, others=others)
     other = desired(role="worker", joined=MESH, others=(member(4, "control-plane"),))
-    lines = [line for one in (first, other) for file in one.files if "/system/" in file.path
+    named = desired(joined=replace(MESH, domain="home.internal"))
+    lines = [line for one in (first, other, named) for file in one.files if "/system/" in file.path
              for line in (file.content or "").splitlines() if line.startswith("Exec")]  # fmt: skip
     assert len(lines) > 20
     for line in lines:

@@ -51,6 +51,14 @@ def added(text: str, networks: list[str] = NETWORKS, cluster: str = "home") -> s
     return policy.added(text, cluster, networks)
 
 
+def test_where_the_machines_have_names_members_devices_may_ask_for_them_and_for_what_nodes_show() -> None:
+    text = policy.added('{"acls": []}', "home", NETWORKS, named=True)
+    expected = {"action": "accept", "src": ["autogroup:member"], "dst": ["tag:homespun:53,30000-32767"]}
+    assert said(text)["acls"] == [policy.rule("acls", sorted(NETWORKS)), expected]
+    text = policy.added('{"grants": []}', "home", NETWORKS, named=True)
+    assert said(text)["grants"][1]["ip"] == ["53", "30000-32767"]
+
+
 def said(text: str) -> Any:
     return json.loads(hujson.standard(text))
 

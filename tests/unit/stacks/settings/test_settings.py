@@ -166,6 +166,17 @@ def test_machines_that_meet_at_tailscales_service_need_no_way_to_the_first_one()
     assert tools_of(found) == (*TOOLS, *MESH_TOOLS)
 
 
+def test_one_machine_is_in_a_tailnet_where_other_devices_are_to_find_it() -> None:
+    alone = {**AT_HOME, "homespun:machines": AT_HOME["homespun:machines"][:1]}
+    assert settings.parse_base(alone, "here").joined is None
+    mesh = {"control": "tailscale", "domain": "home.internal"}
+    found = settings.parse_base({**alone, "homespun:mesh": mesh}, "here").joined
+    assert found
+    assert (found.domain, found.control_url) == ("home.internal", "https://controlplane.tailscale.com")
+    with pytest.raises(settings.SettingsError, match=r"domain: expected none where .* a headscale"):
+        settings.parse_base({**alone, "homespun:mesh": {"domain": "home.internal"}}, "here")
+
+
 def test_a_lab_that_meets_at_tailscales_service_lets_in_wireguard_alone() -> None:
     config = {
         "homespun:mesh": {"control": "tailscale"},

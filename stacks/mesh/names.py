@@ -1,0 +1,117 @@
+"""Names for the other devices of a tailnet at Tailscale's service, as a Pulumi resource: who is asked for a domain.
+
+Who answers is on the first machine (`homespun.hosts.names`). All else that a tailnet knows of names is its owner's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+import pulumi
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from homespun.clients.errors import ServiceError
+from homespun.clients.tailnet import Tailnet
+from stacks import progress
+from stacks.mesh import control
+from stacks.mesh.errors import MeshError
+from stacks.mesh.policy import TAG
+
+REPLACING: Final = ("url", "domain")
+
+
+class NamesProvider(ResourceProvider):
+    """Has a domain's name server be the machine."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """As the tailnet's, which comes before it."""
+        return CheckResult(news, [])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Another domain is another entry; another address is put in the place of ours."""
+        replaces = [name for name in REPLACING if olds.get(name) != news.get(name)]
+        changes = bool(replaces) or olds.get("servers") != news.get("servers")
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Have it asked. Raises MeshError where somebody else's is asked already."""
+        self._put(props)
+        return CreateResult(props["domain"], props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """For refresh: who is asked now. Where Tailscale doesn't say, as recorded."""
+        try:
+            found = control.tailscale().dns().split.get(id_)
+        except ServiceError:
+            return ReadResult(id_, props)
+        return ReadResult(id_, {**props, "servers": list(found)}) if found else ReadResult("", {})
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """The machine's new address; what was there before, as a refresh has it, is ours to replace."""
+        self._put(news, known=olds["servers"])
+        return UpdateResult(news)
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """Nobody is asked any more, unless it is somebody else's by now."""
+        with progress.stage("mesh", "names"):
+            server = control.tailscale()
+            if list(server.dns().split.get(id_, ())) == props["servers"]:
+                _put(server, id_, ())
+
+    def _put(self, props: dict[str, Any], known: Iterable[str] = ()) -> None:
+        with progress.stage("mesh", "names"):
+            server = control.tailscale()
+            if others := strangers(server, props["domain"], known):
+                raise MeshError(taken(props["domain"], others))
+            _put(server, props["domain"], props["servers"])
+
+
+class Names(Resource, module="homespun", name="Names"):
+    """The names under a domain, for the devices of a tailnet."""
+
+    def __init__(
+        self, url: pulumi.Input[str], domain: str, addresses: pulumi.Output[list[str]], opts: pulumi.ResourceOptions
+    ) -> None:
+        """Who has these addresses in the tailnet at `url` is asked for all of them."""
+        servers = addresses.apply(lambda known: [one for one in known if ":" not in one])  # it answers by IPv4 alone
+        super().__init__(NamesProvider(), "names", {"url": url, "domain": domain, "servers": servers}, opts)
+
+
+def strangers(server: Tailnet, domain: str, known: Iterable[str] = ()) -> list[str]:
+    """Who is asked for the domain's names, and is neither a machine of ours nor `known`. Raises ServiceError."""
+    ours = {*known, *(address for device in server.devices() if TAG in device.tags for address in device.addresses)}
+    return [one for one in server.dns().split.get(domain, ()) if one not in ours]
+
+
+def taken(domain: str, others: Iterable[str]) -> str:
+    """That somebody else is asked already, and what to do."""
+    return (
+        f"the tailnet's names: {domain}: expected none who is asked for them, found {', '.join(others)}; nothing was"
+        " changed. Say another homespun:mesh.domain, or take that out (https://login.tailscale.com/admin/dns)"
+    )
+
+
+def leave(server: Tailnet) -> list[str]:
+    """Have none of the cluster's devices asked, known to Pulumi or not; the domains. Raises ServiceError."""
+    ours = {address for device in server.devices() if TAG in device.tags for address in device.addresses}
+    gone = [domain for domain, servers in server.dns().split.items() if servers and ours.issuperset(servers)]
+    for domain in gone:
+        _put(server, domain, ())
+    return gone
+
+
+def _put(server: Tailnet, domain: str, servers: Iterable[str]) -> None:
+    before = server.dns()
+    others = {name: told for name, told in before.split.items() if name != domain}
+    wanted = {**others, domain: tuple(servers)} if servers else others
+    server.put_dns(replace(before, split=wanted), before)
