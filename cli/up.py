@@ -74,8 +74,11 @@ def up(name: str) -> None:
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
     certificate = _kept(page, authority(name))
+    domain = base.mesh.domain if base and base.meets_at_tailscale else None
     if platform.ingress:
-        print(_names(platform.ingress, page, certificate))
+        print(_names(platform.ingress, page, certificate, domain))
+    elif domain:
+        print(f"names  your tailnet's devices find all under {domain}: http://cloud.{domain}:{platform.page_port}/")
     if isinstance(base, HomeBase):
         for one in base.rented:
             print(f"rented {one.name}: {_price(base, one)}")
@@ -95,11 +98,17 @@ def _kept(page: Page, certificate: Path) -> Path:
     return certificate
 
 
-def _names(found: IngressSettings, page: Page, certificate: Path) -> str:
-    """What a client has to know of an ingress."""
+def _names(found: IngressSettings, page: Page, certificate: Path, domain: str | None) -> str:
+    """What a client has to know of an ingress; those in a tailnet find all under `domain`."""
     first = [*INGRESS_NAMES, *(one.name for one in found.services)]
     names = " ".join(f"{name}.{found.domain}" for name in first)
-    return f"names  {page.address} {names}\n       for /etc/hosts or your DNS; vouched for by {certificate}"
+    knows = "your tailnet's devices find them; else " if domain and under(found.domain, domain) else ""
+    return f"names  {page.address} {names}\n       {knows}for /etc/hosts or your DNS; vouched for by {certificate}"
+
+
+def under(name: str, domain: str) -> bool:
+    """Whether a name is the domain, or below it."""
+    return f".{name}".endswith(f".{domain}")
 
 
 def _reap(found: HomeBase) -> None:
@@ -170,9 +179,9 @@ def _platform(name: str, installation: Installation) -> tuple[str, Page]:
     project = Project(name, installation)
     project.prepare()
     deployed = deployment.run(project, "up")
-    changed = deployed.objects or deployed.seconds
+    what = f"{deployed.objects} objects" if deployed.objects else ", ".join(deployed.seconds)
     took = time.monotonic() - started
-    done = f"platform {deployed.objects} objects {took:.0f}s" if changed else "platform unchanged"
+    done = f"platform {what} {took:.0f}s" if what else "platform unchanged"
     outputs = project.outputs()
     return done, Page(outputs["page"], outputs["address"], outputs.get("authority", ""))
 
