@@ -70,6 +70,7 @@ def base(settings: OwnBase) -> None:
         )  # fmt: skip
     pulumi.export("address", str(settings.lan(settings.first)))
     pulumi.export("connections", {one.member.name: one.connection for one in machines if not one.is_rented})
+    pulumi.export("seeing", [one.member.name for one in machines if one.member.shares_lan(first.member)])
     pulumi.export("kubeconfig", made.kubeconfig)
 
 
@@ -262,7 +263,8 @@ def _own(settings: OwnPlatform, stack: str) -> Target:
     kubeconfig = base.require_output("kubeconfig")
     cluster = pulumi.Output.unsecret(kubeconfig.apply(identifier))
     references = build.references(settings.ingress is not None)
-    images = MachineImages("images", base.require_output("connections"), cluster, references)
+    connections, seeing = base.require_output("connections"), base.require_output("seeing")
+    images = MachineImages("images", connections, seeing, cluster, references)
     described = base.require_output("address").apply(
         lambda address: _platform(settings, address, references, layout.VOLUMES)
     )

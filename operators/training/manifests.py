@@ -74,6 +74,7 @@ def _pod(item: Object, image: str) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pods.POD_SECURITY,
+        "affinity": pods.FIRST_SITE,
         # Each on a machine of its own, where there are so many of ours that see the claim.
         "topologySpreadConstraints": [
             {

@@ -18,23 +18,34 @@ from tools.images import build
 from tools.images.oci import Image
 from tools.obtain import ToolError
 
+WITH_DATA: Final = frozenset({"training"})
+"""What runs on machines that see the claim `data` alone: most of what all images weigh, and of no use to others."""
 PINNED: Final = "io.cri-containerd.pinned=pinned"
 """The kubelet removes what no pod uses when the disk gets full, but for images with this label."""
 IMPORT_SECONDS: Final = 3600
 """Of one image: some 1.5 GB with torch, on a slow network."""
 
 
-def missing(connection: Connection, references: dict[str, str]) -> set[str]:
-    """Which of these are not on the machine."""
-    return set(references.values()) - set(connection.run(f"{layout.CTR} images ls --quiet").split())
+@dataclass(frozen=True)
+class Machine:
+    """Where images are brought to."""
+
+    connection: Connection
+    references: dict[str, str]
+    """Those of the images that it ought to have."""
+
+    def missing(self) -> set[str]:
+        """Which of them are not there."""
+        return set(self.references.values()) - set(self.connection.run(f"{layout.CTR} images ls --quiet").split())
 
 
-def bring(connections: Sequence[Connection], references: dict[str, str]) -> None:
+def bring(machines: Sequence[Machine], references: dict[str, str]) -> None:
     """Build what the cache lacks, import what each machine lacks. Raises HostError, ToolError."""
-    with progress.stage("images", "build"), ThreadPoolExecutor(len(connections)) as pool:
+    with progress.stage("images", "build"), ThreadPoolExecutor(len(machines)) as pool:
         built = _built(references)
+        wanted = [{name: built[name] for name in one.references} for one in machines]
         # Each machine has a network and a disk of its own.
-        for done in [pool.submit(_import, connection, built) for connection in connections]:
+        for done in [pool.submit(_import, one.connection, its) for one, its in zip(machines, wanted, strict=True)]:
             done.result()
 
 
@@ -85,7 +96,7 @@ class MachineImagesProvider(ResourceProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another cluster's machines get all of them anew."""
         replaces = ["cluster"] if olds.get("cluster") != news.get("cluster") else []
-        changed = any(olds.get(name) != news.get(name) for name in ("references", "connections"))
+        changed = any(olds.get(name) != news.get(name) for name in ("references", "connections", "seeing"))
         return DiffResult(changes=changed or bool(replaces), replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -98,7 +109,7 @@ class MachineImagesProvider(ResourceProvider):
         gone: set[str] = set()
         for machine in _machines(props):
             with contextlib.suppress(UnreachableError):
-                gone |= missing(machine, props["references"])
+                gone |= machine.missing()
         there = {name: reference for name, reference in props["references"].items() if reference not in gone}
         return ReadResult(id_, {**props, "references": there})
 
@@ -106,14 +117,14 @@ class MachineImagesProvider(ResourceProvider):
         """The new ones; of the old ones the pin goes: pods may still run from them."""
         bring(_machines(news), news["references"])
         for machine in _machines(news):
-            self._release(machine, set(olds["references"].values()) - set(news["references"].values()))
+            self._release(machine.connection, set(olds["references"].values()) - set(news["references"].values()))
         return UpdateResult(news)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """The pins go; a machine that is not there any more has none."""
         for machine in _machines(props):
             with hosts.gone_if_off("its images are taken for gone"):
-                self._release(machine, set(props["references"].values()))
+                self._release(machine.connection, set(machine.references.values()))
 
     def _release(self, connection: Connection, references: set[str]) -> None:
         label = PINNED.partition("=")[0]
@@ -131,18 +142,24 @@ class MachineImages(Resource, module="homespun", name="MachineImages"):
         self,
         name: str,
         connections: pulumi.Input[dict[str, Any]],
+        seeing: pulumi.Input[list[str]],
         cluster: pulumi.Input[str],
         references: dict[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`connections` by the names of the machines."""
-        inputs = {"connections": connections, "cluster": cluster, "references": references}
+        """`connections` by the names of the machines; `seeing`: the names of those that see the claim `data`."""
+        inputs = {"connections": connections, "seeing": seeing, "cluster": cluster, "references": references}
         super().__init__(MachineImagesProvider(), name, inputs, opts)
 
 
-def _machines(props: dict[str, Any]) -> list[Connection]:
-    known = props.get("connections") or {"": props["connection"]}  # there was one machine once
-    return [hosts.connection(one) for _, one in sorted(known.items())]
+def _machines(props: dict[str, Any]) -> list[Machine]:
+    known, references = props["connections"], props["references"]
+    elsewhere = {name: one for name, one in references.items() if name not in WITH_DATA}
+    seeing = props.get("seeing", known)  # all images were brought to all machines once
+    return [
+        Machine(hosts.connection(one), references if name in seeing else elsewhere)
+        for name, one in sorted(known.items())
+    ]
 
 
 class RegistryImagesProvider(ResourceProvider):

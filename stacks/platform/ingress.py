@@ -130,7 +130,7 @@ def _deployment(namespace: str, image: str, digest: str) -> Manifest:
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "affinity": pods.NEAR_PEOPLE,
+        "affinity": pods.FIRST_SITE,
         "securityContext": pods.POD_SECURITY,
         "containers": [container],
         "volumes": [

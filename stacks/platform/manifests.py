@@ -274,7 +274,7 @@ def _deployment(
     pod = {
         "serviceAccountName": name,
         "enableServiceLinks": False,
-        "affinity": pods.NEAR_PEOPLE,
+        "affinity": pods.FIRST_SITE,
         "securityContext": pods.POD_SECURITY,
         "containers": [container],
         "volumes": [pods.TMP],

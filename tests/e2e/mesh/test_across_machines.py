@@ -121,6 +121,11 @@ def test_the_claim_data_is_the_same_folder_on_both_machines_of_the_first_site(tr
     trio.ssh(f"rm {layout.DATA}/said")
 
 
+def test_the_trainers_image_is_where_that_claim_is_seen_and_nowhere_else(trio: Lab) -> None:
+    has = {name: "homespun-training:" in machine(name).connection.run(f"{layout.CTR} images ls") for name in ALL}
+    assert has == {"m0": True, "m1": True, "m2": False}
+
+
 def test_other_claims_are_shown_to_no_machine_and_none_to_one_elsewhere(trio: Lab) -> None:
     assert {"models", "vectors", "data"} <= set(trio.ssh(f"ls {layout.VOLUMES}").split())
     assert machine("m1").connection.run(f"ls {layout.VOLUMES}").split() == ["data"]

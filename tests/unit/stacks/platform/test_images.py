@@ -9,6 +9,7 @@ from stacks.platform.images import MachineImagesProvider, RegistryImagesProvider
 PROPS: dict[str, Any] = {
     "cluster": "a",
     "connections": {"m0": {"address": "10.41.0.10"}},
+    "seeing": ["m0"],
     "references": {"operator": "localhost/operator:1"},
 }
 
@@ -19,10 +20,18 @@ PROPS: dict[str, Any] = {
         ({}, False, []),
         ({"connections": {"m0": {"address": "10.41.0.11"}}}, True, []),
         ({"connections": {**PROPS["connections"], "m1": {"address": "10.41.0.11"}}}, True, []),
+        ({"seeing": ["m0", "m1"]}, True, []),
         ({"references": {"operator": "localhost/operator:2"}}, True, []),
         ({"cluster": "b"}, True, ["cluster"]),
     ],
-    ids=["nothing", "another way to the same machine", "one more machine", "another reference", "another cluster"],
+    ids=[
+        "nothing",
+        "another way to the same machine",
+        "one more machine",
+        "another site",
+        "another reference",
+        "another cluster",
+    ],
 )
 def test_what_brings_them(changed: dict[str, Any], changes: bool, replaces: list[str]) -> None:
     found = MachineImagesProvider().diff("", PROPS, {**PROPS, **changed})
