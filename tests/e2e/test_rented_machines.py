@@ -25,6 +25,7 @@ from homespun.hosts.ssh import Connection
 from stacks import settings
 from stacks.machines import network, nspawn, rootfs
 from stacks.machines.network import Network
+from tests.e2e import killed
 from tests.e2e import lab as labs
 from tests.e2e.lab import quiet
 from tests.e2e.web import pod_spec
@@ -139,13 +140,19 @@ def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Pro
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(project: Project) -> Iterator[Path]:
-    """Of the cluster, once it is up."""
+def kubeconfig(project: Project, vast: VastApi) -> Iterator[Path]:
+    """Of the cluster, once it is up: an `up` that was killed has rented a machine before."""
+    killed.kill_at("a machine that runs", lambda _: any(one.public_ipaddr for one in instances(vast)), NAME)
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     file = places.state() / "renting.kubeconfig"
     write_secret(file, project.outputs()["kubeconfig"])
     yield file
     file.unlink()
+
+
+def instances(vast: VastApi) -> list[Instance]:
+    """What is rented now."""
+    return [*vast.market.instances.values()]
 
 
 def ready(kubeconfig: Path) -> set[str]:
@@ -158,8 +165,10 @@ def test_a_preview_says_what_it_would_cost_and_rents_nothing(vast: VastApi, proj
     assert not vast.market.instances
 
 
-def test_it_becomes_a_node_of_its_own_site(vast: VastApi, kubeconfig: Path) -> None:
-    (instance,) = vast.market.instances.values()
+def test_it_becomes_a_node_of_its_own_site_and_of_an_up_that_was_killed_nothing_is_left(
+    vast: VastApi, kubeconfig: Path
+) -> None:
+    (instance,) = instances(vast)
     assert instance.label == LABEL
     assert ready(kubeconfig) == {"desk", "gpu"}
     address = "jsonpath={.status.addresses[?(@.type=='InternalIP')].address}"
@@ -196,7 +205,7 @@ def test_a_second_up_changes_nothing_and_rents_nothing(vast: VastApi, kubeconfig
 def test_one_whose_cluster_is_dark_destroys_itself(
     vast: VastApi, desk: nspawn.Machine, identity: Path, kubeconfig: Path
 ) -> None:
-    (instance,) = vast.market.instances.values()
+    (instance,) = instances(vast)
     pinned = places.state() / "home" / f"{LABEL}.{instance.id}.known_hosts"
     rented = Connection(instance.public_ipaddr, "root", str(identity), str(pinned))
     rented.run(
@@ -215,9 +224,9 @@ def test_one_whose_cluster_is_dark_destroys_itself(
 
 
 def test_one_that_is_lost_is_replaced_by_the_next_up(vast: VastApi, kubeconfig: Path) -> None:
-    (lost,) = vast.market.destroyed
+    *_, lost = vast.market.destroyed
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
-    (instance,) = vast.market.instances.values()
+    (instance,) = instances(vast)
     assert instance.label == lost.label
     until("both", lambda: ready(kubeconfig) == {"desk", "gpu"}, 60)
 

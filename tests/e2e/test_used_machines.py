@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.kubectl import write_secret
+from cli import kubectl
 from cli.project import Project
 from homespun import places
 from homespun.hosts import layout
@@ -38,6 +38,7 @@ BASE = f"{NAME}{settings.BASE}"
 LAN = Network(NAME, "hs-used", IPv4Network("10.34.0.0/24"), published=labs.LET_IN)
 ELSEWHERE = Network(NAME, "hs-used-away", IPv4Network("10.34.1.0/24"), "away")
 ALSO = ("containerd", "sudo")
+MACHINES = "homespun:machines"
 RANGES = {"podRange": "10.30.0.0/16", "serviceRange": "10.31.0.0/16", "meshRange": "10.32.0.0/24"}
 OURS = (layout.PREFIX, layout.ROOT, layout.RUN, layout.VOLUMES, layout.AUDIT_LOG_FOLDER, "/etc/kubernetes",
         "/var/lib/kubelet", "/var/lib/etcd", "/etc/systemd/system/homespun", "/etc/systemd/system/kubelet",
@@ -151,13 +152,21 @@ def project(boxes: dict[str, nspawn.Machine], before: dict[str, dict[str, set[st
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(project: Project) -> Iterator[Path]:
-    """Of the cluster that `up` makes of them."""
+def alone(project: Project) -> str:
+    """What `make up` of the first one says. The others come later: it has no mesh yet."""
+    listed: list[Any] = []
+    edit(lambda config: listed.extend(config[MACHINES]))
+    edit(lambda config: config.update({MACHINES: listed[:1]}))
+    said = labs.up(NAME)
+    edit(lambda config: config.update({MACHINES: listed}))
+    return said
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(alone: str) -> Path:
+    """Of the cluster that it becomes with the others, on its LAN and elsewhere."""
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
-    file = places.state() / "used.kubeconfig"
-    write_secret(file, project.outputs()["kubeconfig"])
-    yield file
-    file.unlink()
+    return kubectl.kubeconfig(NAME)
 
 
 def edit(change: Callable[[dict[str, Any]], object]) -> None:
@@ -180,7 +189,13 @@ def test_a_range_that_a_machine_has_another_way_into_is_refused_in_a_preview(
     assert "homespun:cluster.serviceRange (10.31.0.0/16): expected no route of the machine's" in ran.stdout + ran.stderr
 
 
-def test_used_machines_become_nodes(kubeconfig: Path) -> None:
+def test_make_up_of_a_used_machine_ends_with_an_answer(alone: str) -> None:
+    assert "Attention Is All You Need" in alone
+    assert labs.ask("hello", address=LAN.range[10])[0] == 200
+
+
+def test_used_machines_become_nodes_of_a_cluster_that_is_there_and_it_goes_on_answering(kubeconfig: Path) -> None:
+    assert labs.ask("hello", address=LAN.range[10])[0] == 200
     listed = json.loads(labs.kubectl(kubeconfig, "get", "nodes", "-o", "json"))["items"]
     ready = {
         one["metadata"]["name"]: [entry["status"] for entry in one["status"]["conditions"] if entry["type"] == "Ready"]
@@ -224,7 +239,7 @@ def test_beside_the_first_one_sees_the_claim_data_and_no_owners_file_is_in_it(ma
 def test_those_that_leave_the_list_are_what_they_were(
     kubeconfig: Path, before: dict[str, dict[str, set[str]]], machines: dict[str, Connection]
 ) -> None:
-    edit(lambda config: config.update({"homespun:machines": config["homespun:machines"][:1]}))
+    edit(lambda config: config.update({MACHINES: config[MACHINES][:1]}))
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     assert labs.kubectl(kubeconfig, "get", "nodes", "-o", "name").split() == ["node/desk"]
     for name in ("shelf", "attic"):
