@@ -7,14 +7,15 @@ from typing import Final
 from cli.errors import make
 from cli.lab import tools_of
 from cli.obstacles import GO_BYTES, cluster_obstacles, home_obstacles, lab_obstacles, missing_tools, system
+from cli.project import Project
 from homespun import places
-from homespun.hosts import layout
+from homespun.hosts import headscale, layout, mesh
 from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import rootfs, sites
 from stacks.mesh.policy import TAG
 from stacks.platform.manifests import PAGE, SYSTEM
-from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform
+from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform
 from tools.images import build
 from tools.obtain import downloads_allowed
 
@@ -74,9 +75,15 @@ def _lab(stack: str, found: LabBase) -> list[str]:
 def _home(stack: str, found: HomeBase) -> list[str]:
     wrong = home_obstacles(
         found,
+        Project.hosts(f"{stack}{BASE}"),
         lambda name, machine: print(f"machine  {name}: {described(machine)}"),
         lambda name, price: print(f"rented   {name}: {price}"),
     )
+    if found.joined and found.joined.headscale_port:
+        ports = f"TCP {found.joined.headscale_port}, UDP {headscale.STUN_PORT} and {mesh.PORT}"
+        print(
+            f"mesh     other sites reach {found.first.name} at {found.control_address}: {ports} (homespun:mesh.address)"
+        )
     print(f"touches  here {places.state()} and {places.cache()}; on the machines what docs/home.md lists")
     _tailnet(found)
     print(f"leaves   by `{make('down', stack)}`: users' data stays in {layout.VOLUMES}")

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from cli.project import Project
 from homespun import places
 from homespun.clients.errors import Denied, ServiceError
 from homespun.hosts import facts
-from homespun.hosts.errors import HostError
+from homespun.hosts.errors import HostError, OffError
 from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.machines import network, own, sites, vast
@@ -24,7 +24,7 @@ from stacks.machines.errors import LabError
 from stacks.mesh import control, names, tailscale
 from stacks.mesh.errors import MeshError
 from stacks.platform.manifests import CLAIMS, OURS, SYSTEM
-from stacks.settings import BaseSettings, GivenPlatform, HomeBase, LabBase, PlatformSettings
+from stacks.settings import BASE, BaseSettings, GivenPlatform, HomeBase, LabBase, PlatformSettings
 from tools.__main__ import missing_packages
 from tools.debian import SUITE
 from tools.images import build
@@ -49,7 +49,9 @@ def of(stack: str, platform: PlatformSettings) -> list[str]:
     if isinstance(platform, GivenPlatform):
         return cluster_obstacles(platform, stack)
     found = settings.base(stack)
-    return lab_obstacles(found) if isinstance(found, LabBase) else home_obstacles(found)
+    if isinstance(found, LabBase):
+        return lab_obstacles(found)
+    return home_obstacles(found, Project.hosts(f"{stack}{BASE}"))
 
 
 def lab_obstacles(found: LabBase) -> list[str]:
@@ -74,17 +76,30 @@ def lab_obstacles(found: LabBase) -> list[str]:
 
 def home_obstacles(
     found: HomeBase,
+    known: Collection[str],
     show: Callable[[str, Facts], object] = lambda name, machine: None,
     price: Callable[[str, str], object] | None = None,
 ) -> list[str]:
-    """Why machines of one's own could not become a cluster; `show` is told of each that answers, and `price` of each
-    that is, or could be, rented: where nobody wants to hear it, vast.ai is not asked."""
+    """Why machines of one's own could not become a cluster.
+
+    What is off and `known`, the addresses of those that are nodes already, is no obstacle, unless it is the first one;
+    that is said. `show` is told of each that answers, and `price` of each that is, or could be, rented: where nobody
+    wants to hear it, vast.ai is not asked.
+    """
     if wrong := _box():
         return wrong
     own.pin(found)
     for name, reached in own.connections(found).items():
         try:
             machine = facts.read(reached)
+        except OffError as error:
+            if reached.address in known and name != found.first.name:
+                print(
+                    f"off    {name}, {reached.address}: stays as it was; the next `make up` that finds it on sees to it"
+                )
+            else:
+                wrong.append(f"{name}: {error}")
+            continue
         except HostError as error:
             wrong.append(f"{name}: {error}")
             continue

@@ -42,6 +42,16 @@ class Project:
         """Whether this state folder has a record of the stack."""
         return any(places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"))
 
+    @staticmethod
+    def hosts(stack: str) -> frozenset[str]:
+        """The addresses of the machines that this state folder's record of the stack has set up."""
+        found: set[str] = set()
+        for record in places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"):
+            latest = json.loads(record.read_text())["checkpoint"].get("latest") or {}
+            ours = [one for one in latest.get("resources", ()) if one["type"].endswith(":Host")]
+            found |= {one["outputs"]["connection"]["address"] for one in ours if "outputs" in one}
+        return frozenset(found)
+
     def prepare(self) -> None:
         """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
         mend(self.stack)

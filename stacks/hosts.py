@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 from homespun.hosts import apply, facts, headscale, mesh, state
 from homespun.hosts.apply import Obsolete
 from homespun.hosts.cluster import Cluster, Member, Mesh
-from homespun.hosts.errors import RefusedError, UnreachableError
+from homespun.hosts.errors import HostError, OffError, RefusedError, UnreachableError
 from homespun.hosts.facts import Facts
 from homespun.hosts.files import Artifact
 from homespun.hosts.ssh import Connection
@@ -36,6 +36,8 @@ from tools.environments import environment
 from tools.obtain import architecture, obtain
 from tools.table import COREDNS_VERSION, ETCD_VERSION, KUBERNETES_VERSION, named
 
+FOUND: Final = frozenset({"facts", "digests"})
+"""What `check` adds to what the program says."""
 DRIFTED: Final = "drifted"
 """Stands for the digest of what was found changed on the machine."""
 NEEDED: Final = frozenset(
@@ -69,6 +71,11 @@ def elsewhere(olds: dict[str, Any], news: dict[str, Any], name: str = "connectio
     return not isinstance(reached, dict) or any(
         reached.get(what) != before.get(what) for what in ("address", "known_hosts")
     )
+
+
+def is_off(error: HostError, olds: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether a machine is only off, and the one that a resource was made on."""
+    return isinstance(error, OffError) and bool(olds) and not elsewhere(olds, news)
 
 
 @contextlib.contextmanager
@@ -129,13 +136,17 @@ class HostProvider(ResourceProvider):
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Read the facts and compute the state, in previews too; refuse here, before anything is touched.
 
-        A machine that is yet to be made (its connection is unknown) has neither.
+        A machine that is yet to be made (its connection is unknown) has neither. One that was set up and is off keeps
+        what it had, until an `up` finds it on; the control plane's has to be on.
         """
         if not isinstance(news.get("connection"), dict):
             return CheckResult(news, [])
         try:
             found = facts.read(connection(news["connection"]))
         except UnreachableError as error:
+            if is_off(error, olds, news) and set(olds) >= FOUND and news["member"]["role"] != "control-plane":
+                pulumi.log.warn(f"{error}; it stays as it was, and the next `up` that finds it on sees to it")
+                return CheckResult({**news, **{name: olds[name] for name in FOUND}}, [])
             failure = CheckFailure(
                 "connection",
                 f"{error}; a lab's machine is started by `make up`; switch another on, or take it out of the settings",

@@ -9,6 +9,10 @@ class UnreachableError(HostError):
     """SSH did not get through: the machine is off, its address or key is another, or it is not who it was."""
 
 
+class OffError(UnreachableError):
+    """Nothing answers at its address: the machine is off, asleep or away, and may be as it was when it is back."""
+
+
 class CommandError(HostError):
     """A command ran on the machine and failed; the message holds the last lines of what it printed."""
 

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from homespun.hosts.errors import CommandError, HostError, UnreachableError
+from homespun.hosts.errors import CommandError, HostError, OffError, UnreachableError
 
 ROOT: Final = "root"
 KEY_TYPE: Final = "ed25519"
 SCAN_SECONDS: Final = 10
 SSH_FAILED: Final = 255
 """ssh's own exit code, as against the command's (ssh(1))."""
+NO_CONNECTION: Final = "ssh: connect to host"
+"""With which it begins to say why nothing answers; what answers otherwise than it ought to, it says in other words."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Connection:
         return ["ssh", *self.options(), "-p", str(self.port), *extra, f"{self.user}@{self.address}"]
 
     def run(self, command: str, input: str | None = None, timeout: float = 60) -> str:
-        """What `command`, a shell command line, prints. Raises UnreachableError or CommandError.
+        """What `command`, a shell command line, prints. Raises UnreachableError, OffError of them, or CommandError.
 
         What must not be seen in the machine's process list goes by `input`.
         """
@@ -102,7 +104,8 @@ class Connection:
         except subprocess.TimeoutExpired:
             raise CommandError(f"{self.address}: `{command}` took more than {timeout:.0f} s") from None
         if ran.returncode == SSH_FAILED:
-            raise UnreachableError(f"{self.user}@{self.address}: {_last_lines(ran.stderr)}")
+            kind = OffError if NO_CONNECTION in ran.stderr else UnreachableError
+            raise kind(f"{self.user}@{self.address}: {_last_lines(ran.stderr)}")
         if ran.returncode:
             raise CommandError(
                 f"{self.address}: `{command}` failed ({ran.returncode}):\n{_last_lines(ran.stdout + ran.stderr)}"

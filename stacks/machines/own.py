@@ -61,11 +61,14 @@ class OwnMachineProvider(ResourceProvider):
 
     serialize_as_secret_always = False
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Before anything else, in previews too: the machine has to answer, and let us be root."""
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Before anything else, in previews too: the machine has to answer, and let us be root; one that did and is off
+        may be so (`stacks.hosts` says of which that does not hold)."""
         try:
             hosts.connection(news["connection"]).run("true")
         except HostError as error:
+            if hosts.is_off(error, olds, news):
+                return CheckResult(news, [])
             return CheckResult(news, [CheckFailure("connection", str(error))])
         return CheckResult(news, [])
 

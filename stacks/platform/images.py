@@ -39,14 +39,21 @@ class Machine:
         return set(self.references.values()) - set(self.connection.run(f"{layout.CTR} images ls --quiet").split())
 
 
-def bring(machines: Sequence[Machine], references: dict[str, str]) -> None:
-    """Build what the cache lacks, import what each machine lacks. Raises HostError, ToolError."""
+def bring(machines: Sequence[Machine], references: dict[str, str]) -> list[str]:
+    """Build what the cache lacks, import what each machine lacks; the addresses of those that are off, and still lack
+    it. Raises HostError, ToolError."""
     with progress.stage("images", "build"), ThreadPoolExecutor(len(machines)) as pool:
         built = _built(references)
-        wanted = [{name: built[name] for name in one.references} for one in machines]
+        on = [one for one in machines if one.connection.answers()]
+        off = [one.connection.address for one in machines if one not in on]
         # Each machine has a network and a disk of its own.
-        for done in [pool.submit(_import, one.connection, its) for one, its in zip(machines, wanted, strict=True)]:
+        for done in [
+            pool.submit(_import, one.connection, {name: built[name] for name in one.references}) for one in on
+        ]:
             done.result()
+    for address in off:
+        pulumi.log.warn(f"{address}: does not answer; the next `up` that finds it on brings its images")
+    return off
 
 
 def _import(connection: Connection, images: dict[str, Image]) -> None:
@@ -97,12 +104,12 @@ class MachineImagesProvider(ResourceProvider):
         """Another cluster's machines get all of them anew."""
         replaces = ["cluster"] if olds.get("cluster") != news.get("cluster") else []
         changed = any(olds.get(name) != news.get(name) for name in ("references", "connections", "seeing"))
+        changed = changed or bool(olds.get("off"))
         return DiffResult(changes=changed or bool(replaces), replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Build, import, pin."""
-        bring(_machines(props), props["references"])
-        return CreateResult(f"{props['cluster']}", props)
+        return CreateResult(f"{props['cluster']}", {**props, "off": bring(_machines(props), props["references"])})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: those that are still there on all machines. One that is off tells nothing."""
@@ -115,10 +122,11 @@ class MachineImagesProvider(ResourceProvider):
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """The new ones; of the old ones the pin goes: pods may still run from them."""
-        bring(_machines(news), news["references"])
+        off = bring(_machines(news), news["references"])
         for machine in _machines(news):
-            self._release(machine.connection, set(olds["references"].values()) - set(news["references"].values()))
-        return UpdateResult(news)
+            if machine.connection.address not in off:
+                self._release(machine.connection, set(olds["references"].values()) - set(news["references"].values()))
+        return UpdateResult({**news, "off": off})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """The pins go; a machine that is not there any more has none."""

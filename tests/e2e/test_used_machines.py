@@ -236,6 +236,18 @@ def test_beside_the_first_one_sees_the_claim_data_and_no_owners_file_is_in_it(ma
     assert machines["attic"].run(f"ls -d {layout.VOLUMES} 2>/dev/null; true") == ""
 
 
+def test_one_that_is_off_keeps_no_up_from_the_others_and_is_back_by_itself(
+    kubeconfig: Path, boxes: dict[str, nspawn.Machine]
+) -> None:
+    nspawn.stop(boxes["shelf"], grace=0)
+    assert "it stays as it was" in labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    nspawn.start(boxes["shelf"])
+    mounted = partial(boxes["shelf"].connection.run, f"ls {layout.VOLUMES} 2>/dev/null; true")
+    until("what the first one shows it", lambda: mounted().split() == ["data"], 60)
+    ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+    until("the node", lambda: labs.kubectl(kubeconfig, "get", "node", "shelf", "-o", ready) == "True", 120)
+
+
 def test_those_that_leave_the_list_are_what_they_were(
     kubeconfig: Path, before: dict[str, dict[str, set[str]]], machines: dict[str, Connection]
 ) -> None:
