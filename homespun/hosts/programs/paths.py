@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 ANNOTATION = "homespun.dev/paths"
+TAG = "tag:homespun"
 SECONDS = 60.0
 AUTHORITY = "/etc/kubernetes/pki/ca.crt"
 CREDENTIALS = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -49,7 +50,8 @@ def measured(tailscale: Sequence[str], peers: Sequence[str]) -> list[dict[str, A
         told = json.loads(said_by([*tailscale, "status", "--json"]) or "{}")
     except ValueError:
         told = {}
-    known = {peer["HostName"]: peer for peer in (told.get("Peer") or {}).values()}
+    # A device of an owner's may be called as a machine is.
+    known = {peer["HostName"]: peer for peer in (told.get("Peer") or {}).values() if TAG in (peer.get("Tags") or ())}
     found = []
     for name in peers:
         peer = known.get(name, {})

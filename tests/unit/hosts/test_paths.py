@@ -6,6 +6,7 @@ import pytest
 
 from homespun.hosts import paths as units
 from homespun.hosts.programs import paths
+from stacks.mesh import policy
 from tests.unit.hosts.test_state import CLUSTER, member
 from workloads.pages import cloud
 
@@ -44,6 +45,15 @@ def test_a_ping_is_direct_or_relayed_or_not_answered(said: str, found: object) -
 )
 def test_a_handshake_is_so_many_seconds_before(handshake: str, seconds: int | None) -> None:
     assert paths.since(handshake, 1767225660.0) == seconds  # 2026-01-01T00:01:00Z
+
+
+def test_a_device_of_an_owners_that_is_called_as_a_machine_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"HostName": "m0", "TailscaleIPs": ["100.64.0.1"], "Tags": [policy.TAG]}
+    theirs = {"HostName": "m0", "TailscaleIPs": ["100.64.0.9"]}
+    status = json.dumps({"Peer": {"a": ours, "b": theirs, "c": {"HostName": "phone", "TailscaleIPs": []}}})
+    said = {"status": status, "100.64.0.1": DIRECT}
+    monkeypatch.setattr(paths, "said_by", lambda command: said.get(command[1], said.get(command[-1], "")))
+    assert paths.measured(["tailscale"], ["m0"]) == [{"to": "m0", "by": "direct", "ms": 1.0, "idle": None}]
 
 
 def test_the_page_reads_what_the_program_writes() -> None:
