@@ -1,11 +1,12 @@
-// CoreDNS with the plugins that kubeadm's Corefile names, and no others: the stock main would bring the SDKs of
-// three clouds with it, a hundred modules.
+// CoreDNS with the plugins that kubeadm's Corefile names, and those of homespun/hosts/names.py, and no others: the stock
+// main would bring the SDKs of three clouds with it, a hundred modules.
 package main
 
 import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
+	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/forward"
@@ -17,12 +18,14 @@ import (
 	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
+	_ "github.com/coredns/coredns/plugin/template"
 )
 
 func main() {
 	// The order in which a query passes through them, that of CoreDNS's own plugin.cfg.
 	dnsserver.Directives = []string{
-		"reload", "ready", "health", "prometheus", "errors", "log", "loadbalance", "cache", "kubernetes", "loop", "forward",
+		"reload", "bind", "ready", "health", "prometheus", "errors", "log", "loadbalance", "cache", "template", "kubernetes",
+		"loop", "forward",
 	}
 	coremain.Run()
 }
