@@ -115,6 +115,7 @@ def start(machine: Machine) -> bool:
         return False
     cgroups.kill(machine.cgroup)  # what a killed nspawn left behind
     network.unplug(machine.unique_name)
+    _forget_runtime(machine)
     console = machine.home / "console.log"
     with console.open("wb") as out:
         process = subprocess.Popen(
@@ -166,6 +167,11 @@ def stop(machine: Machine, grace: float = 20) -> None:
     cgroups.kill(machine.cgroup)
     network.unplug(machine.unique_name)
     cgroups.remove(machine.cgroup)
+    _forget_runtime(machine)
+
+
+def _forget_runtime(machine: Machine) -> None:
+    """nspawn itself removes no leftovers of its own where /run is on a disk, and does not start."""
     for folder in NSPAWN_RUNTIME:
         shutil.rmtree(Path(folder) / machine.unique_name, ignore_errors=True)
 
