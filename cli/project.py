@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from tools.pulumi.install import Installation, environment
 
 CHECKOUT: Final = Path(__file__).parent.parent
 SALT: Final = "encryptionsalt"
+KNOWN_AS: Final = {"Cluster": "cluster", "LabMachine": "machine", "RentedMachine": "rented machine", "Node": "node"}
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's word for what a preview can't know (sdk/go/common/resource/plugin, UnknownStringValue)."""
 
@@ -90,8 +92,7 @@ class Project:
             steps = json.loads(ran.stdout)["steps"]
         except (ValueError, LookupError):
             return []
-        taken = {step["urn"].split("::", 2)[2] for step in steps if surely_goes(step)}
-        return sorted(f"{one.split('$')[-1].split(':')[-3]} {one.split(':')[-1]}" for one in taken)
+        return sorted({_called(step) for step in steps if surely_goes(step)})
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets in the clear."""
@@ -169,6 +170,20 @@ def _runs(process: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def in_words(taken: Collection[str]) -> str:
+    """What goes, as people call it; what merely goes with a machine, a node or a cluster is left out beside these."""
+    kinds = [one.partition(" ") for one in sorted(taken)]
+    said = [f"{KNOWN_AS[kind]} {name}" for kind, _, name in kinds if kind in KNOWN_AS]
+    return ", ".join(said or sorted(taken))
+
+
+def _called(step: dict[str, Any]) -> str:
+    """A resource's kind and name; a node's is the cluster's for it, where a machine of one's own has its address."""
+    kind, name = step["urn"].split("::", 2)[2].split("$")[-1].split(":")[-3], step["urn"].rpartition(":")[2]
+    known = step.get("oldState", {}).get("inputs", {}).get("node") if kind == "Node" else None
+    return f"{kind} {known or name}"
 
 
 def surely_goes(step: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from cli.kubectl import (
 )
 from cli.lab import disk_bytes, machines_of, memory_bytes, tools_of
 from cli.page import Page, answer, authority
-from cli.project import CHECKOUT, Project
+from cli.project import CHECKOUT, Project, in_words
 from cli.question import ask
 from cli.waiting import wait
 from homespun import places
@@ -145,7 +145,7 @@ def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
     screen.line("base")
     if known and (taken := project.made_anew()):
         stays = f"the claims are on {found.first.name}" if in_lab else f"what is in {layout.VOLUMES} stays"
-        ask(f"These settings take away, or make anew, with what is in them: {', '.join(taken)} ({stays}).")
+        ask(f"These settings take away, or make anew, with all that is in it: {in_words(taken)} ({stays}).")
     seconds = deployment.run(project, "up").seconds
     if isinstance(found, HomeBase):
         _reap(found)
