@@ -1,6 +1,7 @@
 """`python -m cli home|up|down|doctor|shell|model|data|fetch [--stack NAME]`; `make` calls it."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -36,7 +37,16 @@ KNOWN = (
 
 
 def main() -> int:
-    arguments = _arguments()
+    try:
+        code = _run(_arguments())
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read has read enough; what is left is flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         match arguments.command:
             case "up":

@@ -17,6 +17,8 @@ OBJECT: Final = re.compile(
     r" kubernetes:\S+/v\w+:(?!ConfigGroup )(\w+) (\S+) (creating|created|updating|updated|deleting|deleted)\b"
 )
 """A line of the engine's on an object of a cluster, no group: kind, resource's name, what goes on or was done."""
+RAISED: Final = "Exception calling application: "
+"""What gRPC puts before the words of an exception in a provider."""
 DONE: Final = ("created", "updated", "deleted")
 
 
@@ -62,8 +64,9 @@ def changed(log: str) -> int:
 def diagnostics(log: str) -> str:
     """What `pulumi up` complains of, out of all that it prints."""
     _, found, tail = log.partition("\nDiagnostics:\n")
-    text = tail.split("\nResources:\n")[0] if found else "\n".join(log.splitlines()[-15:])
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    text = re.split(r"\n(?:Outputs|Resources):\n", tail)[0] if found else "\n".join(log.splitlines()[-15:])
+    lines = (line.strip().replace(RAISED, "") for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def _show(log: Path, position: int) -> int:

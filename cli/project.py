@@ -20,7 +20,15 @@ from tools.pulumi.install import Installation, environment
 
 CHECKOUT: Final = Path(__file__).parent.parent
 SALT: Final = "encryptionsalt"
-KNOWN_AS: Final = {"Cluster": "cluster", "LabMachine": "machine", "RentedMachine": "rented machine", "Node": "node"}
+KNOWN_AS: Final = {
+    "Cluster": "cluster ",
+    "LabMachine": "machine ",
+    "RentedMachine": "rented machine ",
+    "Node": "node ",
+    "Headscale": "",
+    "Tailscale": "",
+    "Names": "",
+}
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's word for what a preview can't know (sdk/go/common/resource/plugin, UnknownStringValue)."""
 
@@ -175,7 +183,7 @@ def _runs(process: int) -> bool:
 def in_words(taken: Collection[str]) -> str:
     """What goes, as people call it; what merely goes with a machine, a node or a cluster is left out beside these."""
     kinds = [one.partition(" ") for one in sorted(taken)]
-    said = [f"{KNOWN_AS[kind]} {name}" for kind, _, name in kinds if kind in KNOWN_AS]
+    said = [f"{KNOWN_AS[kind]}{name}" for kind, _, name in kinds if kind in KNOWN_AS]
     return ", ".join(said or sorted(taken))
 
 

@@ -191,6 +191,8 @@ StartLimitIntervalSec=0
 ExecStartPre=/bin/sh -c '[ ! -e {DATA} ] || {{ echo "{own}" >&2; exit 1; }}'
 ExecStartPre=/bin/mkdir -p {VOLUMES}
 ExecStart=/usr/bin/sshfs -f -p {PORT} -F /dev/null -o {mounted},{words} {USER}@{cluster.endpoint_address}:/ {VOLUMES}
+# Told to end by a signal, it says that it failed.
+ExecStop=-/bin/umount --lazy {VOLUMES}
 ExecStopPost=-/bin/umount --lazy {VOLUMES}
 ExecStopPost=-/bin/rmdir {VOLUMES}
 TimeoutStopSec=10

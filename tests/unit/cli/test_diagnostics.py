@@ -23,6 +23,12 @@ def test_the_diagnostics_are_the_message() -> None:
     )
 
 
+def test_what_a_provider_says_is_shown_without_the_outputs_that_follow() -> None:
+    said = FAILED.replace("error: 10", "error: Exception calling application: 10")
+    said = said.replace("\nResources:", '\nOutputs:\n  - address    : "10.41.0.10"\n\nResources:')
+    assert diagnostics(said) == diagnostics(FAILED)
+
+
 def test_a_log_without_diagnostics_is_shown_by_its_end() -> None:
     assert diagnostics("error: passphrase must be set\n") == "error: passphrase must be set"
 

@@ -33,6 +33,7 @@ def test_a_step_takes_away_by_what_is_known(step: dict[str, Any], goes: bool) ->
         (["Device fir", "Host 10.0.0.22", "Node fir", "OwnMachine 10.0.0.22", "Share 10.0.0.22"], "node fir"),
         (["Host m1", "LabMachine m1", "Node m1"], "machine m1, node m1"),
         (["Cluster lab"], "cluster lab"),
+        (["Headscale tailnet"], "tailnet"),
         (["Device fir"], "Device fir"),
     ],
 )
