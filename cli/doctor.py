@@ -99,7 +99,7 @@ def _tailnet(found: OwnBase) -> None:
 
 def described(found: Facts) -> str:
     """A machine in a line."""
-    there = f"; left alone: {', '.join(found.services)}" if found.services and not found.ours else ""
+    there = f"; left alone: {', '.join(found.services)}" if found.services else ""
     flags, pages = ", ".join(found.cpu_flags), found.page_size >> 10
     return (
         f"{found.os} {found.os_version}, {found.architecture}, {found.cpus} CPUs ({flags}),"

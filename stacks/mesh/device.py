@@ -54,7 +54,7 @@ class DeviceProvider(ResourceProvider):
                     (TAG,), ephemeral=props["ephemeral"], expiry_seconds=KEY_SECONDS, description=about
                 )
                 try:
-                    found = _join(reached, key.secret)
+                    found = _join(reached, key.secret, props["url"])
                 finally:
                     tailnet.delete_key(key.id)
         return CreateResult(found["id"], {**props, **found})
@@ -117,7 +117,7 @@ class Device(Resource, module="homespun", name="Device"):
         super().__init__(DeviceProvider(), name, inputs, opts)
 
 
-def _join(connection: Connection, secret: str) -> dict[str, Any]:
+def _join(connection: Connection, secret: str, url: str) -> dict[str, Any]:
     """Hand the key over, and wait until tailscaled is in; then nothing of the key is left on the machine."""
     connection.write(mesh.KEY, secret)
     try:
@@ -126,8 +126,10 @@ def _join(connection: Connection, secret: str) -> dict[str, Any]:
         while (found := _self(told := _status(connection))) is None:
             if time.monotonic() > end:
                 said = "; ".join(told.get("Health") or ()) or connection.run(LAST_LINES)
-                raise MeshError(f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s, found it"
-                                f" out; tailscaled says: {said.strip()}")  # fmt: skip
+                raise MeshError(
+                    f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s, found it out; is {url}"
+                    f" (homespun:mesh) reached from there? tailscaled says: {said.strip()}"
+                )
             time.sleep(PAUSE)
     finally:
         connection.write(mesh.KEY, "")

@@ -56,6 +56,9 @@ echo "===== rules"; ip rule; nft -s list ruleset | sed '/^table/!s/^/  /'
 echo "===== routes"; ip -o route show table all | grep -v ' dev homespun' | sed 's/ expires [0-9]*sec//'
 echo "===== mounts"; awk '$2 != "/run/netns" {print $2, $3}' /proc/mounts | sort -u
 echo "===== units"; systemctl list-units --type=service --state=running --plain --no-legend | awk '{print $1}'
+echo "===== failed"; systemctl list-units --state=failed --plain --no-legend | awk '{print $1}'
+echo "===== slices"; systemctl list-units --type=slice --state=active --plain --no-legend | awk '!/^user-/ {print $1}'
+echo "===== groups"; find /sys/fs/cgroup -type d \\( -name 'kubepods*' -o -name 'homespun*' \\)
 echo "===== containers"; ctr tasks ls
 echo "===== tailnet"; [ -x /usr/local/bin/tailscale ] && tailscale status --peers=false | grep -v -e '^#' -e '^$'; true
 """
