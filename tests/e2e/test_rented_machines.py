@@ -143,6 +143,7 @@ def project(vast: VastApi, desk: nspawn.Machine, identity: Path) -> Iterator[Pro
 def kubeconfig(project: Project, vast: VastApi) -> Iterator[Path]:
     """Of the cluster, once it is up: an `up` that was killed has rented a machine before."""
     killed.kill_at("a machine that runs", lambda _: any(one.public_ipaddr for one in instances(vast)), NAME)
+    project.prepare()  # as the next `make up` does
     labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
     file = places.state() / "renting.kubeconfig"
     write_secret(file, project.outputs()["kubeconfig"])
