@@ -7,7 +7,6 @@ from typing import Final
 from cli.errors import make
 from cli.lab import tools_of
 from cli.obstacles import GO_BYTES, cluster_obstacles, home_obstacles, lab_obstacles, missing_tools, system
-from cli.project import Project
 from homespun import places
 from homespun.hosts import headscale, layout, mesh
 from homespun.hosts.facts import Facts
@@ -15,7 +14,7 @@ from stacks import settings
 from stacks.machines import rootfs, sites
 from stacks.mesh.policy import TAG
 from stacks.platform.manifests import PAGE, SYSTEM
-from stacks.settings import BASE, GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform
+from stacks.settings import GivenPlatform, HomeBase, LabBase, OwnBase, OwnPlatform
 from tools.images import build
 from tools.obtain import downloads_allowed
 
@@ -65,7 +64,7 @@ def _lab(stack: str, found: LabBase) -> list[str]:
         print(f"         bridge {one.bridge} ({one.range}), its forwarding, nftables table {one.table}")
     _tailnet(found)
     print(f"leaves   by `{make('down', stack)}` (keeps the cache) and `make clean`")
-    wrong = lab_obstacles(found)
+    wrong = lab_obstacles(found, stack)
     memory = MEMORY_BYTES + (len(found.machines) - 1) * MEMORY_BYTES_MORE
     if _memory() < memory:
         wrong.append(f"memory: expected {memory >> 30} GB, found {_memory() >> 30}")
@@ -75,9 +74,10 @@ def _lab(stack: str, found: LabBase) -> list[str]:
 def _home(stack: str, found: HomeBase) -> list[str]:
     wrong = home_obstacles(
         found,
-        Project.hosts(f"{stack}{BASE}"),
+        stack,
         lambda name, machine: print(f"machine  {name}: {described(machine)}"),
         lambda name, price: print(f"rented   {name}: {price}"),
+        lambda name, why: print(f"off      {name} ({why})"),
     )
     if found.joined and found.joined.headscale_port:
         ports = f"TCP {found.joined.headscale_port}, UDP {headscale.STUN_PORT} and {mesh.PORT}"

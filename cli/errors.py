@@ -3,8 +3,6 @@
 from homespun import places
 
 DEFAULT_STACK = "lab"
-KUBECONFIGS = "kubeconfigs"
-"""In the state folder: a file for each environment that is up."""
 
 
 class CommandFailed(Exception):
@@ -18,8 +16,8 @@ def make(command: str, stack: str) -> str:
 
 def not_up(stack: str) -> CommandFailed:
     """That an environment was never brought up from this state folder, and which ones were."""
-    others = sorted(path.name for path in (places.state() / KUBECONFIGS).glob("*"))
-    there = f" but {', '.join(others)}, meant by STACK={others[0]}" if others else ""
+    others = ", ".join(f"STACK={path.name}" for path in sorted(places.kubeconfigs().glob("*")))
+    there = f" (up are {others})" if others else ""
     return CommandFailed(
         f"expected {stack} to be up, found nothing of it in {places.state()}{there}; run `{make('up', stack)}` first"
     )

@@ -189,10 +189,14 @@ def unique(names: list[str]) -> list[str]:
 
 
 def answered(question: str, default: str, read: Callable[[str], T]) -> T:
-    """What `read` makes of the answer. Where it refuses it, people are told why, and asked again."""
+    """What `read` makes of the answer. Where it refuses it, people are told why, and asked again.
+
+    Raises CommandFailed where there is no answer, and what `read` raises where nobody is there to ask again.
+    """
     while True:
+        said = _asked(question, default)
         try:
-            return read(_asked(question, default))
+            return read(said)
         except (CommandFailed, settings.SettingsError) as error:
             if not sys.stdin.isatty():
                 raise

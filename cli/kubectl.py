@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cli.errors import KUBECONFIGS, CommandFailed, not_up
+from cli.errors import CommandFailed, not_up
 from homespun import places
 from homespun.api import inference, training, vectors
 from homespun.api.fields import GROUP
@@ -41,7 +41,7 @@ def cluster(stack: str, found: PlatformSettings) -> "Kubectl":
 
 def kubeconfig(stack: str) -> Path:
     """Where `up` puts the kubeconfig of the base stack's cluster."""
-    return places.state() / KUBECONFIGS / stack
+    return places.kubeconfigs() / stack
 
 
 def write_secret(path: Path, text: str) -> None:

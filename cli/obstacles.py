@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from homespun.hosts import facts
 from homespun.hosts.errors import HostError, OffError
 from homespun.hosts.facts import Facts
 from stacks import settings
+from stacks.hosts import is_off
 from stacks.machines import network, own, sites, vast
 from stacks.machines.errors import LabError
 from stacks.mesh import control, names, tailscale
@@ -50,11 +51,15 @@ def of(stack: str, platform: PlatformSettings) -> list[str]:
         return cluster_obstacles(platform, stack)
     found = settings.base(stack)
     if isinstance(found, LabBase):
-        return lab_obstacles(found)
-    return home_obstacles(found, Project.hosts(f"{stack}{BASE}"))
+        return lab_obstacles(found, stack)
+    return home_obstacles(
+        found,
+        stack,
+        off=lambda name, why: print(f"off    {name} ({why}): it stays as it was until an up finds it on"),
+    )
 
 
-def lab_obstacles(found: LabBase) -> list[str]:
+def lab_obstacles(found: LabBase, stack: str) -> list[str]:
     """Why a lab could not come up."""
     if wrong := _box():
         return wrong  # what follows asks by these packages' commands
@@ -71,32 +76,31 @@ def lab_obstacles(found: LabBase) -> list[str]:
             " there (Docker: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT` and the same with -o)"
         )
     state = {} if (places.state() / "labs").exists() else {places.state(): MACHINE_BYTES * len(found.machines)}
-    return [*wrong, *tailnet_obstacles(found), *_go(found), *_room(state)]
+    return [*wrong, *tailnet_obstacles(found, stack), *_go(found), *_room(state)]
 
 
 def home_obstacles(
     found: HomeBase,
-    known: Collection[str],
+    stack: str,
     show: Callable[[str, Facts], object] = lambda name, machine: None,
     price: Callable[[str, str], object] | None = None,
+    off: Callable[[str, OffError], object] = lambda name, why: None,
 ) -> list[str]:
     """Why machines of one's own could not become a cluster.
 
-    What is off and `known`, the addresses of those that are nodes already, is no obstacle, unless it is the first one;
-    that is said. `show` is told of each that answers, and `price` of each that is, or could be, rented: where nobody
-    wants to hear it, vast.ai is not asked.
+    One that was set up and is off is none, unless it is the first. `show` is told of each that answers, `off` of each
+    that is off, and `price` of each that is, or could be, rented: where nobody wants to hear it, vast.ai is not asked.
     """
     if wrong := _box():
         return wrong
     own.pin(found)
+    set_up = Project.recorded(f"{stack}{BASE}", "Host")
     for name, reached in own.connections(found).items():
         try:
             machine = facts.read(reached)
         except OffError as error:
-            if reached.address in known and name != found.first.name:
-                print(
-                    f"off    {name}, {reached.address}: stays as it was; the next `make up` that finds it on sees to it"
-                )
+            if name != found.first.name and any(is_off(error, one, {"connection": vars(reached)}) for one in set_up):
+                off(name, error)
             else:
                 wrong.append(f"{name}: {error}")
             continue
@@ -106,7 +110,7 @@ def home_obstacles(
         show(f"{name} {reached.address}", machine)
         wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
     wrong += _rentals(found, price) if price else []
-    return [*wrong, *tailnet_obstacles(found), *_go(found), *_room({})]
+    return [*wrong, *tailnet_obstacles(found, stack), *_go(found), *_room({})]
 
 
 def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
@@ -120,7 +124,7 @@ def _rentals(found: HomeBase, price: Callable[[str, str], object]) -> list[str]:
     return wrong
 
 
-def tailnet_obstacles(found: BaseSettings) -> list[str]:
+def tailnet_obstacles(found: BaseSettings, stack: str) -> list[str]:
     """Why machines could not meet at Tailscale's service, where they are to. A cluster that is up can do without it for
     a while, so one that does not answer is in nobody's way."""
     if not found.meets_at_tailscale:
@@ -128,8 +132,9 @@ def tailnet_obstacles(found: BaseSettings) -> list[str]:
     try:
         server = control.tailscale()
         domain = found.mesh.domain
-        tailscale.planned(server, found.called, map(str, found.carried), bool(domain), found.mesh.adopt)
-        if domain and (others := names.strangers(server, domain)):
+        tailscale.planned(server, found.called, map(str, found.carried), named=bool(domain), adopt=found.mesh.adopt)
+        ours = [one for known in Project.recorded(f"{stack}{BASE}", "Names") for one in known.get("ours", ())]
+        if domain and (others := names.strangers(server, domain, ours)):
             return [names.taken(domain, others)]
     except (Denied, MeshError) as error:
         return [str(error)]

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +19,6 @@ from tools.pulumi.install import Installation, environment
 
 CHECKOUT: Final = Path(__file__).parent.parent
 SALT: Final = "encryptionsalt"
-KNOWN_AS: Final = {
-    "Cluster": "cluster ",
-    "LabMachine": "machine ",
-    "RentedMachine": "rented machine ",
-    "Node": "node ",
-    "Headscale": "",
-    "Tailscale": "",
-    "Names": "",
-}
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's word for what a preview can't know (sdk/go/common/resource/plugin, UnknownStringValue)."""
 
@@ -53,14 +43,15 @@ class Project:
         return any(places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"))
 
     @staticmethod
-    def hosts(stack: str) -> frozenset[str]:
-        """The addresses of the machines that this state folder's record of the stack has set up."""
-        found: set[str] = set()
-        for record in places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"):
-            latest = json.loads(record.read_text())["checkpoint"].get("latest") or {}
-            ours = [one for one in latest.get("resources", ()) if one["type"].endswith(":Host")]
-            found |= {one["outputs"]["connection"]["address"] for one in ours if "outputs" in one}
-        return frozenset(found)
+    def recorded(stack: str, kind: str) -> list[dict[str, Any]]:
+        """Outputs of the stack's resources of a kind, as the last whole record in this state folder has them."""
+        for folder in places.state().glob("pulumi/.pulumi/stacks/*"):
+            for record in (folder / f"{stack}.json", folder / f"{stack}.json.bak"):
+                if record.exists() and _whole(record):
+                    latest = json.loads(record.read_text())["checkpoint"].get("latest") or {}
+                    resources = latest.get("resources", ())
+                    return [one.get("outputs", {}) for one in resources if one["type"].endswith(f":{kind}")]
+        return []
 
     def prepare(self) -> None:
         """Make the stack, if there is none of that name; free it from the lock of a run that was killed."""
@@ -178,13 +169,6 @@ def _runs(process: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except FileNotFoundError:
         return False
-
-
-def in_words(taken: Collection[str]) -> str:
-    """What goes, as people call it; what merely goes with a machine, a node or a cluster is left out beside these."""
-    kinds = [one.partition(" ") for one in sorted(taken)]
-    said = [f"{KNOWN_AS[kind]}{name}" for kind, _, name in kinds if kind in KNOWN_AS]
-    return ", ".join(said or sorted(taken))
 
 
 def _called(step: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from cli.kubectl import (
 )
 from cli.lab import disk_bytes, machines_of, memory_bytes, tools_of
 from cli.page import Page, answer, authority
-from cli.project import CHECKOUT, Project, in_words
+from cli.project import CHECKOUT, Project
 from cli.question import ask
 from cli.waiting import wait
 from homespun import places
@@ -46,6 +46,16 @@ PAPERS: Final = CHECKOUT / "examples/papers"
 ENVIRONMENTS: Final = ("hosts", "operator", "serving", "triton", "vectors", "milvus", "spark", "training", "minilm")
 CLUSTER_TOOLS: Final = ("kubectl", "pulumi")
 """All that is needed where the cluster is there already."""
+KNOWN_AS: Final = {
+    "Cluster": "cluster ",
+    "LabMachine": "machine ",
+    "RentedMachine": "rented machine ",
+    "Node": "node ",
+    "Headscale": "",
+    "Tailscale": "",
+    "Names": "tailnet's ",
+}
+"""What stands before a resource's name where people are asked about it, by kinds; a tailnet is called so itself."""
 READY_SECONDS: Final = 240
 """For a server that has to be started first, on a machine that has just been booted."""
 
@@ -74,7 +84,7 @@ def up(name: str) -> None:
     print(f"next   {make('shell', name)}: kubectl apply -f examples/…, python examples/switch.py"
           f"    {make('model', name)} FROM=…    {make('data', name)} FROM=…    {make('down', name)}")  # fmt: skip
     certificate = _kept(page, authority(name))
-    domain = base.mesh.domain if base and base.meets_at_tailscale else None
+    domain = base.mesh.domain if base else None
     if platform.ingress:
         print(_names(platform.ingress, page, certificate, domain))
     elif domain:
@@ -156,6 +166,12 @@ def _base(name: str, found: OwnBase, installation: Installation) -> list[str]:
     stages = (*first, "host", *several)
     said = [_stage(stage, seconds.get(stage)) for stage in stages]
     return [f"{', '.join(woken)} started", *said[1:]] if woken else said
+
+
+def in_words(taken: Sequence[str]) -> str:
+    """What goes, as people call it; what merely goes with a machine, a node or a cluster is left out beside these."""
+    kinds = [one.partition(" ") for one in taken]
+    return ", ".join([f"{KNOWN_AS[kind]}{name}" for kind, _, name in kinds if kind in KNOWN_AS] or taken)
 
 
 def _wait_answers(kubectl: Kubectl) -> None:

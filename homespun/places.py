@@ -12,6 +12,11 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homespun"
 
 
+def kubeconfigs() -> Path:
+    """In the state folder: one for each environment that is up, under its name."""
+    return state() / "kubeconfigs"
+
+
 def state() -> Path:
     """Stacks, keys, machines and their data; removing it loses them.
 

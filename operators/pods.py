@@ -47,7 +47,7 @@ def _preferring(label: str) -> dict[str, Any]:
 NEAR_DATA: Final = _preferring(share.HOLDS)
 """Of pods that read or write much of the claim `data`, which other machines see over the network."""
 FIRST_SITE: Final = _preferring(share.SEES)
-"""Of what people ask, who are there when other sites are out of reach, and of workers, whose image others lack."""
+"""Of gateways and pages, which people need there when other sites are away; of workers, whose image is only there."""
 
 
 def volume(claim: str) -> str:

@@ -173,7 +173,11 @@ def _joined(settings: BaseSettings, machines: list[Machine]) -> list[pulumi.Reso
 def _tailnet(settings: BaseSettings, joined: Mesh, first: Machine) -> Headscale | Tailscale:
     if settings.mesh.at_tailscale:
         return Tailscale(
-            joined.control_url, settings.called, settings.carried, bool(joined.domain), settings.mesh.adopt
+            joined.control_url,
+            settings.called,
+            settings.carried,
+            named=bool(joined.domain),
+            adopt=settings.mesh.adopt,
         )
     return Headscale(joined.control_url, first.connection, settings.carried, first.goes_with_it([first.host]))
 

@@ -37,6 +37,7 @@ def script(member: Member, joined: Mesh) -> str:
 
     https://coredns.io/plugins/template/
     """
+    ports = f"{NODE_PORTS[0]}-{NODE_PORTS[-1]}"
     return f"""\
 #!/bin/sh
 set -eu
@@ -60,7 +61,7 @@ delete table ip {TABLE}
 table ip {TABLE} {{
     chain prerouting {{
         type nat hook prerouting priority dstnat; policy accept;
-        iifname "tailscale0" ip daddr $address tcp dport {NODE_PORTS[0]}-{NODE_PORTS[-1]} dnat to {member.address}
+        iifname "tailscale0" ip daddr $address meta l4proto {{ tcp, udp }} th dport {ports} dnat to {member.address}
     }}
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
@@ -82,9 +83,11 @@ StartLimitIntervalSec=0
 [Service]
 NetworkNamespacePath=/run/netns/{mesh.NAMESPACE}
 ExecStart=/bin/sh {SCRIPT}
+ExecStopPost=-/usr/sbin/nft delete table ip {TABLE}
 Slice=homespun.slice
 Restart=always
 RestartSec=2
 [Install]
-WantedBy=multi-user.target
+# It is stopped with tailscaled, and has to start with it too.
+WantedBy=multi-user.target {mesh.TAILSCALED_UNIT}
 """

@@ -7,7 +7,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from homespun.clients.errors import ServiceError
 from homespun.hosts import mesh
@@ -30,6 +38,16 @@ class DeviceProvider(ResourceProvider):
     """Has a machine be in the tailnet."""
 
     serialize_as_secret_always = False
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """One that would join anew, and is off, stays in the tailnet that it was in until an `up` finds it on."""
+        if olds and isinstance(news.get("connection"), dict) and self.diff("", olds, news).changes:
+            try:
+                hosts.connection(news["connection"]).run("true")
+            except HostError as error:
+                if hosts.is_off(error, olds, news):
+                    return CheckResult(dict(olds), [])
+        return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another tailnet is joined anew."""
@@ -127,8 +145,8 @@ def _join(connection: Connection, secret: str, url: str) -> dict[str, Any]:
             if time.monotonic() > end:
                 said = "; ".join(told.get("Health") or ()) or connection.run(LAST_LINES)
                 raise MeshError(
-                    f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s, found it out; is {url}"
-                    f" (homespun:mesh) reached from there? tailscaled says: {said.strip()}"
+                    f"{connection.address}: expected it in the tailnet within {JOIN_SECONDS} s, found it outside; is"
+                    f" {url} (homespun:mesh) reached from there? tailscaled says: {said.strip()}"
                 )
             time.sleep(PAUSE)
     finally:

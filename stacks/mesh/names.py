@@ -45,8 +45,7 @@ class NamesProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Have it asked. Raises MeshError where somebody else's is asked already."""
-        self._put(props)
-        return CreateResult(props["domain"], props)
+        return CreateResult(props["domain"], self._put(props, ()))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """For refresh: who is asked now. Where Tailscale doesn't say, as recorded."""
@@ -57,23 +56,24 @@ class NamesProvider(ResourceProvider):
         return ReadResult(id_, {**props, "servers": list(found)}) if found else ReadResult("", {})
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """The machine's new address; what was there before, as a refresh has it, is ours to replace."""
-        self._put(news, known=olds["servers"])
-        return UpdateResult(news)
+        """The machine's new address, in the place of what we put there last."""
+        return UpdateResult(self._put(news, olds["ours"]))
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Nobody is asked any more, unless it is somebody else's by now."""
         with progress.stage("mesh", "names"):
             server = control.tailscale()
-            if list(server.dns().split.get(id_, ())) == props["servers"]:
+            if list(server.dns().split.get(id_, ())) == props["ours"]:
                 _put(server, id_, ())
 
-    def _put(self, props: dict[str, Any], known: Iterable[str] = ()) -> None:
+    def _put(self, props: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
+        """The outputs: `servers` is what a refresh finds, `ours` what we put there."""
         with progress.stage("mesh", "names"):
             server = control.tailscale()
             if others := strangers(server, props["domain"], known):
                 raise MeshError(taken(props["domain"], others))
             _put(server, props["domain"], props["servers"])
+        return {**props, "ours": props["servers"]}
 
 
 class Names(Resource, module="homespun", name="Names"):

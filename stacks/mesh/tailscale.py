@@ -82,7 +82,9 @@ class TailscaleProvider(ResourceProvider):
     def _put(self, props: dict[str, Any]) -> None:
         with progress.stage("mesh", "policy"):
             server = control.tailscale()
-            before, text = planned(server, props["cluster"], props["networks"], props["named"], props["adopt"])
+            before, text = planned(
+                server, props["cluster"], props["networks"], named=props["named"], adopt=props["adopt"]
+            )
             if text != before.text:
                 _replace(server, before, text, props["adopt"])
 
@@ -92,7 +94,7 @@ class Tailscale(Resource, module="homespun", name="Tailscale"):
 
     url: pulumi.Output[str]
 
-    def __init__(self, url: str, cluster: str, networks: Iterable[IPv4Network], named: bool, adopt: bool) -> None:
+    def __init__(self, url: str, cluster: str, networks: Iterable[IPv4Network], *, named: bool, adopt: bool) -> None:
         """`networks` are those that machines carry for pods and nodes; `named`: people's own devices find them by
         names; `adopt`: a policy that is in use may be added to."""
         carried = sorted(map(str, networks))
@@ -107,7 +109,7 @@ class Tailscale(Resource, module="homespun", name="Tailscale"):
         super().__init__(TailscaleProvider(), "tailnet", inputs)
 
 
-def planned(server: Tailnet, cluster: str, networks: Iterable[str], named: bool, adopt: bool) -> tuple[Policy, str]:
+def planned(server: Tailnet, cluster: str, networks: Iterable[str], *, named: bool, adopt: bool) -> tuple[Policy, str]:
     """The policy in force, and as it ought to be.
 
     Raises MeshError where it is somebody's, who has not said that it may be added to; ServiceError.

@@ -1,7 +1,7 @@
 """The images of our programs as Pulumi resources: built here, imported over SSH by a machine, or pushed."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from homespun.hosts import layout
-from homespun.hosts.errors import UnreachableError
+from homespun.hosts.errors import OffError, UnreachableError
 from homespun.hosts.ssh import Connection
 from stacks import hosts, progress
 from tools.images import build
@@ -44,16 +44,19 @@ def bring(machines: Sequence[Machine], references: dict[str, str]) -> list[str]:
     it. Raises HostError, ToolError."""
     with progress.stage("images", "build"), ThreadPoolExecutor(len(machines)) as pool:
         built = _built(references)
-        on = [one for one in machines if one.connection.answers()]
-        off = [one.connection.address for one in machines if one not in on]
+        wanted = [{name: built[name] for name in one.references} for one in machines]
         # Each machine has a network and a disk of its own.
-        for done in [
-            pool.submit(_import, one.connection, {name: built[name] for name in one.references}) for one in on
-        ]:
-            done.result()
-    for address in off:
-        pulumi.log.warn(f"{address}: does not answer; the next `up` that finds it on brings its images")
-    return off
+        brought = list(pool.map(_import_unless_off, [one.connection for one in machines], wanted))
+    return [one.connection.address for one, done in zip(machines, brought, strict=True) if not done]
+
+
+def _import_unless_off(connection: Connection, images: dict[str, Image]) -> bool:
+    try:
+        _import(connection, images)
+    except OffError as error:
+        pulumi.log.warn(f"{error}; the next `up` that finds it on brings its images")
+        return False
+    return True
 
 
 def _import(connection: Connection, images: dict[str, Image]) -> None:
@@ -68,6 +71,20 @@ def _import(connection: Connection, images: dict[str, Image]) -> None:
             unpacked |= set(image.chain)
     pins = [f"{layout.CTR} images label {image.reference} {PINNED}" for image in images.values()]
     connection.run(" && ".join(pins))
+    _release(connection, _ours(named) - {image.reference for image in images.values()})
+
+
+def _ours(named: Iterable[str]) -> set[str]:
+    """Those of the images' names that are of our programs, of whatever version."""
+    return {one for one in named if one.startswith(f"{build.PREFIX}-")}
+
+
+def _release(connection: Connection, references: set[str]) -> None:
+    """The kubelet may remove them: pods may still run from them."""
+    label = PINNED.partition("=")[0]
+    commands = [f"{layout.CTR} images label {reference} {label}= || true" for reference in sorted(references)]
+    if commands:
+        connection.run("; ".join(commands))
 
 
 @dataclass
@@ -120,25 +137,16 @@ class MachineImagesProvider(ResourceProvider):
         there = {name: reference for name, reference in props["references"].items() if reference not in gone}
         return ReadResult(id_, {**props, "references": there})
 
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """The new ones; of the old ones the pin goes: pods may still run from them."""
-        off = bring(_machines(news), news["references"])
-        for machine in _machines(news):
-            if machine.connection.address not in off:
-                self._release(machine.connection, set(olds["references"].values()) - set(news["references"].values()))
-        return UpdateResult({**news, "off": off})
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """The new ones; of all others of ours the pin goes."""
+        return UpdateResult({**news, "off": bring(_machines(news), news["references"])})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """The pins go; a machine that is not there any more has none."""
         for machine in _machines(props):
             with hosts.gone_if_off("its images are taken for gone"):
-                self._release(machine.connection, set(machine.references.values()))
-
-    def _release(self, connection: Connection, references: set[str]) -> None:
-        label = PINNED.partition("=")[0]
-        commands = [f"{layout.CTR} images label {reference} {label}= || true" for reference in sorted(references)]
-        if commands:
-            connection.run("; ".join(commands))
+                named = machine.connection.run(f"{layout.CTR} images ls --quiet").split()
+                _release(machine.connection, _ours(named))
 
 
 class MachineImages(Resource, module="homespun", name="MachineImages"):

@@ -243,12 +243,13 @@ def test_one_that_is_off_keeps_no_up_from_the_others_and_is_back_by_itself(
     kubeconfig: Path, boxes: dict[str, nspawn.Machine]
 ) -> None:
     nspawn.stop(boxes["shelf"], grace=0)
-    assert "it stays as it was" in labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    said = labs.pulumi("up", "--yes", "--skip-preview", stack=BASE)
+    assert re.search(r"root@10\.34\.0\.11: ssh: connect to host .* it stays as it was", said)
     nspawn.start(boxes["shelf"])
     mounted = partial(boxes["shelf"].connection.run, f"ls {layout.VOLUMES} 2>/dev/null; true")
     until("what the first one shows it", lambda: mounted().split() == ["data"], 60)
-    ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-    until("the node", lambda: labs.kubectl(kubeconfig, "get", "node", "shelf", "-o", ready) == "True", 120)
+    healthz = partial(labs.kubectl, kubeconfig, "get", "--raw", "/api/v1/nodes/shelf/proxy/healthz", check=False)
+    until("its kubelet's answer to the API server", lambda: healthz() == "ok", 120)
 
 
 def test_those_that_leave_the_list_are_what_they_were(

@@ -162,9 +162,9 @@ def asleep(name: str) -> Iterator[None]:
         if (path := folder / file).exists()
     ]
     with unplugged(name):
-        for path, (freeze, _) in switches:
-            path.write_text(freeze)
         try:
+            for path, (freeze, _) in switches:
+                path.write_text(freeze)
             yield
         finally:
             for path, (_, thaw) in switches:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cli.obstacles import tailnet_obstacles
+from cli.project import Project
 from stacks import settings
 from stacks.mesh import policy, tailscale
 from stacks.mesh.errors import MeshError
@@ -38,7 +39,9 @@ def test_it_is_added_beside_others_and_taken_away_without_them(api: TailscaleApi
     assert api.split == OTHERS
 
 
-def test_a_domain_that_somebody_else_is_asked_for_is_left_alone_and_told_beforehand(api: TailscaleApi) -> None:
+def test_a_domain_that_somebody_else_is_asked_for_is_left_alone_and_told_beforehand(
+    api: TailscaleApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.split = {DOMAIN: [THEIRS]}
     with pytest.raises(MeshError, match=rf"{DOMAIN}: expected none .*, found {THEIRS}; nothing was changed"):
         PROVIDER.create(asked())
@@ -51,9 +54,12 @@ def test_a_domain_that_somebody_else_is_asked_for_is_left_alone_and_told_beforeh
              "hostKey": f"ssh-ed25519 {'A' * 68}"},
         ],
     }  # fmt: skip
-    assert f"found {THEIRS}" in tailnet_obstacles(settings.parse_base(config, "here"))[0]
+    assert f"found {THEIRS}" in tailnet_obstacles(settings.parse_base(config, "here"), "home")[0]
+    with monkeypatch.context() as recorded:  # what we put there is ours, though its machine has joined anew since
+        recorded.setattr(Project, "recorded", lambda stack, kind: [{"ours": [THEIRS]}] if kind == "Names" else [])
+        assert tailnet_obstacles(settings.parse_base(config, "here"), "home") == []
     api.split = {}
-    assert tailnet_obstacles(settings.parse_base(config, "here")) == []
+    assert tailnet_obstacles(settings.parse_base(config, "here"), "home") == []
 
 
 def test_a_machine_that_joined_anew_takes_the_place_of_what_it_was(api: TailscaleApi) -> None:
@@ -71,18 +77,22 @@ def test_another_domain_is_another_entry() -> None:
     assert PROVIDER.diff(DOMAIN, asked(), asked(domain="hut.internal")).replaces == ["domain"]
 
 
-def test_a_refresh_shows_what_somebody_changed(api: TailscaleApi) -> None:
+def test_a_refresh_shows_what_somebody_changed_which_stays_theirs(api: TailscaleApi) -> None:
     made = PROVIDER.create(asked())
+    assert made.outs
     api.split[DOMAIN] = [THEIRS]
-    found = PROVIDER.read(made.id, asked())
+    found = PROVIDER.read(made.id, made.outs)
     assert found.outs
     assert found.outs["servers"] == [THEIRS]
-    PROVIDER.delete(made.id, asked())  # somebody else's by now: left alone
+    assert PROVIDER.diff(made.id, found.outs, asked()).changes
+    with pytest.raises(MeshError, match="nothing was changed"):
+        PROVIDER.update(made.id, found.outs, asked())
+    PROVIDER.delete(made.id, found.outs)
     assert api.split[DOMAIN] == [THEIRS]
     del api.split[DOMAIN]
-    assert not PROVIDER.read(made.id, asked()).id
+    assert not PROVIDER.read(made.id, made.outs).id
     api.faults.append(Fault("GET", "/split-dns", refusal=Refusal(404, "not now")))
-    assert PROVIDER.read(made.id, asked()).id == DOMAIN
+    assert PROVIDER.read(made.id, made.outs).id == DOMAIN
 
 
 def test_what_pulumi_knows_nothing_of_goes_with_the_devices(api: TailscaleApi) -> None:

@@ -146,12 +146,12 @@ def test_doctor_says_so_before_anything_is_touched(api: TailscaleApi) -> None:
     machines = [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}]
     config = {"homespun:lab": sites, "homespun:machines": machines, "homespun:mesh": {"control": "tailscale"}}
     found = settings.parse_base(config, "here")
-    assert tailnet_obstacles(found) == []
+    assert tailnet_obstacles(found, "home") == []
     api.edit(THEIRS)
-    [line] = tailnet_obstacles(found)
+    [line] = tailnet_obstacles(found, "home")
     assert "adopt: true} allows to add to it what follows" in line
     api.faults.append(Fault("GET", "/acl", refusal=Refusal(429, "slow down", headers={"Retry-After": "3600"})))
-    assert tailnet_obstacles(found) == []  # what is up can do without
+    assert tailnet_obstacles(found, "home") == []  # what is up can do without
     assert api.policy == THEIRS
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
@@ -32,7 +31,7 @@ class Tailscaled:
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
-        subprocess.run(["sh", "-c", f"ip link show eth7 2>/dev/null || {{ {CARD}; }}"], check=True, capture_output=True)
+        subprocess.run(["sh", "-c", CARD], check=True)
         address = IPv4Address(self.address)
         member = Member("desk", "worker", "home", address, address, IPv4Network(self.carried[0]))
         joined = Mesh(self.control_url, authority=True, inside=IPv4Address("10.43.0.1"))
@@ -49,19 +48,21 @@ class Tailscaled:
         return self._at(path).read_text()
 
     def run(self, line: str) -> str:
-        """The two commands by which a machine joins, and that by which it leaves."""
-        if line.startswith("systemctl"):
-            self.stop()
-            if line.startswith("systemctl stop"):
-                shutil.rmtree(self.folder / "state")
-            else:
-                self._start()
+        """The two commands by which a machine joins."""
+        if line.startswith("systemctl restart"):
+            self._end()
+            self._start()
             return ""
         assert line.startswith(f"{mesh.CLI} status"), line
         asked = [str(command("tailscale")), f"--socket={self._socket}", "status", "--json"]
         return str(subprocess.run(asked, capture_output=True, text=True).stdout)
 
     def stop(self) -> None:
+        """It, and its network card."""
+        self._end()
+        subprocess.run(["ip", "link", "delete", "eth7"], check=True)
+
+    def _end(self) -> None:
         if self.process:
             self.process.stop()
 

@@ -13,4 +13,4 @@ def test_what_is_up_is_named_beside_what_is_not(monkeypatch: pytest.MonkeyPatch,
     assert str(not_up("lab")).endswith(f"found nothing of it in {tmp_path}; run `make up` first")
     for name in ("home", "lab3"):
         write_secret(kubeconfig(name), "")
-    assert f"found nothing of it in {tmp_path} but home, lab3, meant by STACK=home;" in str(not_up("lab"))
+    assert f"found nothing of it in {tmp_path} (up are STACK=home, STACK=lab3);" in str(not_up("lab"))

@@ -89,3 +89,9 @@ def test_a_key_that_is_not_there_is_refused_where_it_is_asked_for(tmp_path: Path
         key_file(str(tmp_path / "id"))
     (tmp_path / "id").touch()
     assert key_file(str(tmp_path / "id")) == tmp_path / "id"
+
+
+def test_who_has_no_answer_may_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("Home\n"))
+    with pytest.raises(CommandFailed, match="expected an answer, got none; nothing was written"):
+        answered("A name", "home", checked_name)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from cli.project import UNKNOWN, in_words, surely_goes
+from cli.project import UNKNOWN, surely_goes
+from cli.up import in_words
 
 
 def replaced(**inputs: Any) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """What a kill left half-written of the engine's files does not keep the next `up` from going on."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from cli.project import mend
+from cli.project import Project, mend
 
 
 @pytest.fixture
@@ -41,3 +42,12 @@ def test_without_anything_whole_the_stack_begins_anew(folder: Path) -> None:
     (folder / "lab.json.bak").write_text("{")
     mend("lab")
     assert not (folder / "lab.json").exists()
+
+
+def test_what_is_recorded_is_read_from_the_last_whole_one(folder: Path) -> None:
+    made = {"type": "pulumi-python:dynamic/homespun:Host", "outputs": {"connection": {"address": "10.0.0.1"}}}
+    record = json.dumps({"checkpoint": {"latest": {"resources": [made, {"type": "pulumi:pulumi:Stack"}]}}})
+    (folder / "lab.json.bak").write_text(record)
+    (folder / "lab.json").write_text(record[:40])
+    assert Project.recorded("lab", "Host") == [made["outputs"]]
+    assert Project.recorded("none", "Host") == []

@@ -59,7 +59,7 @@ def test_a_tailnet_without_a_credential_is_in_the_way_of_whoever_needs_one(monke
     machines = [{"name": "m0", "number": 0}, {"name": "m2", "number": 2, "site": "away"}]
     at_tailscale = {"homespun:mesh": {"control": "tailscale"}}
     two = settings.parse_base({**away, **at_tailscale, "homespun:machines": machines}, "here")
-    [line] = tailnet_obstacles(two)
+    [line] = tailnet_obstacles(two, "home")
     assert "TAILSCALE_API_KEY (https://login.tailscale.com/admin/settings/keys), found none" in line
-    assert tailnet_obstacles(settings.parse_base({**away, "homespun:machines": machines}, "here")) == []
-    assert tailnet_obstacles(settings.parse_base(at_tailscale, "here")) == []  # one machine is joined to nobody
+    assert tailnet_obstacles(settings.parse_base({**away, "homespun:machines": machines}, "here"), "home") == []
+    assert tailnet_obstacles(settings.parse_base(at_tailscale, "here"), "home") == []  # one machine is joined to nobody

@@ -9,6 +9,7 @@ from homespun.hosts.errors import HostError, OffError, UnreachableError
 from homespun.hosts.ssh import Connection
 from stacks.hosts import HostProvider
 from stacks.machines.own import OwnMachineProvider
+from stacks.mesh.device import DeviceProvider
 from stacks.platform import images
 from stacks.platform.images import MachineImagesProvider
 
@@ -61,13 +62,35 @@ def test_one_that_answers_and_does_not_let_us_in_is_not_taken_for_off(fails: lis
     assert OwnMachineProvider().check({"connection": REACHED}, {"connection": REACHED}).failures
 
 
-@pytest.mark.usefixtures("fails")
-def test_its_images_are_brought_by_the_next_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_images_are_brought_by_the_next_up_that_finds_it_on(
+    fails: list[HostError], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(images, "_built", lambda references: {})
-    monkeypatch.setattr(Connection, "answers", lambda connection: False)
-    props = {"cluster": "a", "connections": {"m1": REACHED}, "seeing": [], "references": {"operator": "o:1"}}
+    props: dict[str, Any] = {"cluster": "a", "connections": {"m1": REACHED}, "seeing": [], "references": {}}
     made = MachineImagesProvider().create(props)
     assert made.outs
     assert made.outs["off"] == ["192.168.1.21"]
     assert MachineImagesProvider().diff("", made.outs, props).changes
-    assert not MachineImagesProvider().diff("", {**made.outs, "off": []}, props).changes
+    monkeypatch.setattr(Connection, "run", lambda *_, **__: "")
+    again = MachineImagesProvider().update("", made.outs, props)
+    assert again.outs
+    assert not MachineImagesProvider().diff("", again.outs, props).changes
+
+
+def test_one_that_does_not_let_us_in_fails_the_bringing(
+    fails: list[HostError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails.append(UnreachableError("Permission denied (publickey)"))
+    monkeypatch.setattr(images, "_built", lambda references: {})
+    with pytest.raises(UnreachableError):
+        MachineImagesProvider().create({"cluster": "a", "connections": {"m1": REACHED}, "references": {}})
+
+
+@pytest.mark.usefixtures("fails")
+def test_one_that_would_join_another_tailnet_stays_in_its_own() -> None:
+    was = {"name": "shelf", "url": "https://192.168.1.20:8443", "connection": REACHED, "server": REACHED}
+    checked = DeviceProvider().check(was, {**was, "url": "https://203.0.113.4:8443"})
+    assert checked.inputs == was
+    assert (
+        DeviceProvider().check({}, {**was, "url": "https://203.0.113.4:8443"}).inputs["url"].startswith("https://203")
+    )
