@@ -47,8 +47,9 @@ OURS = (layout.PREFIX, layout.ROOT, layout.RUN, layout.VOLUMES, layout.AUDIT_LOG
 """Where docs/home.md says that we put files."""
 SNAPSHOT = """
 echo "===== files"
-find /etc /usr /opt /root /home /var/lib -xdev -type f ! -path '/var/lib/containerd/*' ! -path '/var/lib/tailscale/*' \
-    ! -path '/var/lib/systemd/*' ! -path '/var/lib/homespun-volumes/*' -exec sha256sum {} + | sort
+find /etc /opt /root /home -xdev -type f ! -path '/opt/homespun/*' -exec sha256sum {} + | sort
+find /usr /var/lib -xdev -type f ! -path '/var/lib/containerd/*' ! -path '/var/lib/tailscale/*' \
+    ! -path '/var/lib/systemd/*' ! -path '/var/lib/homespun-volumes/*' -printf '%s,%T@,%m %p\n' | sort
 echo "===== folders"
 find /etc /usr /opt /root /home /var/lib /var/log -xdev -maxdepth 3 -type d ! -path '/var/lib/containerd/*' \
     ! -path '/var/lib/homespun-volumes*'
