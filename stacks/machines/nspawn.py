@@ -271,6 +271,7 @@ def _files(machine: Machine) -> dict[str, tuple[str, int]]:
     gateway, prefix = machine.network.gateway, machine.network.range.prefixlen
     resolvers = "".join(f"nameserver {server}\n" for server in network.nameservers())
     unit = f"[Match]\nName=host0\n[Network]\nAddress={machine.address}/{prefix}\nGateway={gateway}\n"
+    unit += "IgnoreCarrierLoss=yes\n"  # else networkd may give up on a cable that is in again at once
     return {
         "etc/apt/sources.list": (f"deb {debian.mirror()} {debian.SUITE} main\n", 0o644),
         "etc/hostname": (f"{machine.name}\n", 0o644),
