@@ -14,11 +14,16 @@ PROGRAM = """
     from ipaddress import IPv4Network
 
     import pulumi
+    from stacks.mesh.names import Names
     from stacks.mesh.tailscale import Tailscale
 
     config = pulumi.Config()
+    url, domain, adopt = "https://controlplane.tailscale.com", config.get("domain"), config.get_bool("adopt")
     networks = [IPv4Network(one) for one in config.require("networks").split()]
-    tailnet = Tailscale("https://controlplane.tailscale.com", "home", networks, config.get_bool("adopt") or False)
+    tailnet = Tailscale(url, "home", networks, named=bool(domain), adopt=bool(adopt))
+    if domain:
+        addresses = pulumi.Output.from_input(["100.64.0.1", "fd7a::1"])
+        Names(tailnet.url, domain, addresses, pulumi.ResourceOptions(parent=tailnet))
     pulumi.export("url", tailnet.url)
 """
 
@@ -42,6 +47,20 @@ def tailnet(api: TailscaleApi, project: Project) -> Project:
     project.write(PROGRAM)
     project.configure(networks="10.42.0.0/16")
     return project
+
+
+def test_names_live_through_the_engines_verbs_and_leave_nothing(api: TailscaleApi, tailnet: Project) -> None:
+    tailnet.configure(domain="home.internal")
+    assert "3 created" in tailnet.up()
+    assert api.split == {"home.internal": ["100.64.0.1"]}
+    assert '"ip": ["53", "30000-32767"]' in api.policy
+    assert "3 unchanged" in tailnet.up()
+    api.split = {}
+    tailnet.refresh()
+    assert "1 created" in tailnet.up()
+    assert api.split == {"home.internal": ["100.64.0.1"]}
+    tailnet.destroy()
+    assert (api.split, api.policy) == ({}, DEFAULT_POLICY)
 
 
 def test_our_part_lives_through_the_engines_verbs_and_leaves_nothing(api: TailscaleApi, tailnet: Project) -> None:
