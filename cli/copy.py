@@ -66,7 +66,7 @@ def bring(stack: str, claim: str, folder: Folder, replace: bool) -> str:
     digest = copy(cluster(stack, found), found.namespace, claim, folder, make("up", stack), replace)
     screen.line("")
     took = time.monotonic() - started
-    print(f"copied   {folder.name}: {len(folder.files)} files, {folder.size / 1e6:.1f} MB, {took:.0f} s")
+    print(f"copied   {folder.name}: {screen.amount(len(folder.files), folder.size)}, {took:.0f} s")
     return digest
 
 

@@ -35,7 +35,7 @@ def fetch(stack: str, source: str, target: Path) -> None:
         sizes = _sizes(kubectl, found.namespace, pod, path)
         _bring(kubectl, found.namespace, pod, path, sizes, target)
     screen.line("")
-    print(f"fetched  {target}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, {time.monotonic() - started:.0f} s")
+    print(f"fetched  {target}: {screen.amount(len(sizes), sum(sizes))}, {time.monotonic() - started:.0f} s")
 
 
 def parsed(source: str) -> tuple[str, PurePosixPath]:

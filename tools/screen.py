@@ -32,3 +32,9 @@ class Percent:
         if sys.stderr.isatty() or what != self._what or percent >= self._last + STEP:
             self._what, self._last = what, percent
             line(f"{self._head}  {what} {percent}%")
+
+
+def amount(files: int, size: int) -> str:
+    """So many files, of so many bytes together."""
+    told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"
+    return f"{files} file{'' if files == 1 else 's'}, {told}"
