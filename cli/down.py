@@ -153,7 +153,7 @@ def _cluster(stack: str, found: GivenPlatform) -> None:
 
 def _tidy() -> None:
     if not (places.state() / "pulumi").exists():  # the last environment of this state folder
-        for name in ("log", "shell"):
+        for name in ("home", "log", "shell"):
             shutil.rmtree(places.state() / name, ignore_errors=True)
     for folder in (*places.state().glob("*"), places.state()):
         with contextlib.suppress(OSError):  # another environment's are not empty
