@@ -94,6 +94,7 @@ def desired(
     binaries = (*RUNTIME_BINARIES, *KUBERNETES_BINARIES)
     containerd, kubelet, egress = "homespun-containerd.service", "kubelet.service", "homespun-egress.service"
     restarts = dict.fromkeys(RUNTIME_BINARIES, (containerd,)) | {"kubelet": (kubelet,)}
+    elsewhere = joined and any(not other.shares_lan(member) for other in others)
     sandbox = next(image.reference for image in images if "/pause:" in image.reference)
     files = [
         *(binary(f"{PREFIX}/bin/{name}", artifacts[name], restarts.get(name, ())) for name in binaries),
@@ -108,7 +109,7 @@ def desired(
         unit(egress, EGRESS_UNIT),
         *ways.files(member, others, joined),
         *(mesh.files(member, joined, facts, artifacts) if joined else ()),
-        *(paths.files(member, others, cluster) if joined else ()),
+        *(paths.files(member, others, cluster) if elsewhere else ()),
     ]
     control = joined if joined and joined.is_served_by(member) else None
     if control:
@@ -149,7 +150,7 @@ def desired(
             *((share.CLIENT_UNIT,) if sees else ()),
             containerd,
             kubelet,
-            *((paths.UNIT,) if joined else ()),
+            *((paths.UNIT,) if elsewhere else ()),
         ),
         images=images,
         hosts=((cluster.endpoint_address, cluster.endpoint),),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from homespun.hosts import facts, headscale, layout, mesh, names, state
+from homespun.hosts import facts, headscale, layout, mesh, names, paths, state
 from homespun.hosts.cluster import Cluster, Member, Mesh, Role
 from homespun.hosts.facts import Facts
 from homespun.hosts.files import Artifact
@@ -140,7 +140,8 @@ def test_another_machine_changes_the_ways_and_nothing_else() -> None:
 
 
 def test_a_mesh_brings_its_own_units_and_changes_what_pods_may_send_at_once() -> None:
-    alone, joined = desired(role="worker"), desired(role="worker", joined=MESH)
+    others = (member(4, site="office"),)
+    alone, joined = desired(role="worker", others=others), desired(role="worker", joined=MESH, others=others)
     new = set(joined.digests()) - set(alone.digests())
     assert {name for name in new if name.startswith("unit")} == {
         "unit homespun-mesh.service", "unit homespun-tailscaled.service", "unit homespun-paths.service",
@@ -160,6 +161,11 @@ def test_names_are_answered_by_the_first_machine_alone_and_where_there_are_any()
     assert "home.internal:53 {" in content(desired(joined=named), names.SCRIPT)
     assert names.UNIT not in desired(role="worker", joined=named).units
     assert names.UNIT not in desired(joined=replace(named, domain="")).units
+
+
+def test_one_that_is_joined_alone_has_no_paths_to_tell_of() -> None:
+    assert paths.UNIT not in desired(joined=MESH).units
+    assert paths.UNIT in desired(joined=MESH, others=(member(4, site="office"),)).units
 
 
 def changed(before: HostState, after: HostState) -> set[str]:
