@@ -1,5 +1,6 @@
 """A machine that is off keeps no other from an `up`: it stays as it was, and is seen to when it is back."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ def wanted(role: str = "worker") -> dict[str, Any]:
 
 
 @pytest.fixture
-def fails(monkeypatch: pytest.MonkeyPatch) -> list[HostError]:
+def fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[HostError]:
     """What every command on the machine ends with."""
+    monkeypatch.setenv("HOMESPUN_STATE", str(tmp_path))  # progress is told there
     how: list[HostError] = [OffError("no route to host")]
 
     def run(*_: Any, **__: Any) -> str:
