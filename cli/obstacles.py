@@ -16,7 +16,7 @@ from cli.project import Project
 from homespun import places
 from homespun.clients.errors import Denied, ServiceError
 from homespun.hosts import facts
-from homespun.hosts.errors import HostError, OffError
+from homespun.hosts.errors import HostError
 from homespun.hosts.facts import Facts
 from stacks import settings
 from stacks.hosts import is_off
@@ -84,7 +84,7 @@ def home_obstacles(
     stack: str,
     show: Callable[[str, Facts], object] = lambda name, machine: None,
     price: Callable[[str, str], object] | None = None,
-    off: Callable[[str, OffError], object] = lambda name, why: None,
+    off: Callable[[str, HostError], object] = lambda name, why: None,
 ) -> list[str]:
     """Why machines of one's own could not become a cluster.
 
@@ -98,14 +98,11 @@ def home_obstacles(
     for name, reached in own.connections(found).items():
         try:
             machine = facts.read(reached)
-        except OffError as error:
+        except HostError as error:
             if name != found.first.name and any(is_off(error, one, {"connection": vars(reached)}) for one in set_up):
                 off(name, error)
             else:
                 wrong.append(f"{name}: {error}")
-            continue
-        except HostError as error:
-            wrong.append(f"{name}: {error}")
             continue
         show(f"{name} {reached.address}", machine)
         wrong += [f"{name}: {line}" for line in machine_obstacles(name, machine, found)]
@@ -133,9 +130,10 @@ def tailnet_obstacles(found: BaseSettings, stack: str) -> list[str]:
         server = control.tailscale()
         domain = found.mesh.domain
         tailscale.planned(server, found.called, map(str, found.carried), named=bool(domain), adopt=found.mesh.adopt)
-        ours = [one for known in Project.recorded(f"{stack}{BASE}", "Names") for one in known.get("ours", ())]
-        if domain and (others := names.strangers(server, domain, ours)):
-            return [names.taken(domain, others)]
+        if domain:
+            put = [one for known in Project.recorded(f"{stack}{BASE}", "Names") for one in known.get("ours", ())]
+            why = names.refusal(server.dns(), domain, {*put, *names.addresses(server)})
+            return [why] if why else []
     except (Denied, MeshError) as error:
         return [str(error)]
     except ServiceError:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,16 +41,15 @@ class Project:
     @staticmethod
     def known(stack: str) -> bool:
         """Whether this state folder has a record of the stack."""
-        return any(places.state().glob(f"pulumi/.pulumi/stacks/*/{stack}.json"))
+        return any((folder / f"{stack}.json").exists() for folder in _folders())
 
     @staticmethod
     def recorded(stack: str, kind: str) -> list[dict[str, Any]]:
         """Outputs of the stack's resources of a kind, as the last whole record in this state folder has them."""
-        for folder in places.state().glob("pulumi/.pulumi/stacks/*"):
-            for record in (folder / f"{stack}.json", folder / f"{stack}.json.bak"):
-                if record.exists() and _whole(record):
-                    latest = json.loads(record.read_text())["checkpoint"].get("latest") or {}
-                    resources = latest.get("resources", ())
+        for folder in _folders():
+            for path in (folder / f"{stack}.json", folder / f"{stack}.json.bak"):
+                if path.exists() and (record := _read(path)) is not None:
+                    resources = (record["checkpoint"].get("latest") or {}).get("resources", ())
                     return [one.get("outputs", {}) for one in resources if one["type"].endswith(f":{kind}")]
         return []
 
@@ -140,27 +140,33 @@ class Project:
 
 def mend(stack: str) -> None:
     """Undo what a kill left of the engine's files, which it does not write in one piece: the last whole one counts."""
-    for folder in places.state().glob("pulumi/.pulumi/stacks/*"):
+    for folder in _folders():
         for attributes in folder.glob(f"{stack}.json*.attrs"):
-            if not _whole(attributes):
+            if _read(attributes) is None:
                 attributes.unlink()
         for partial in folder.glob(f"{stack}.json.*.tmp"):
             partial.unlink()
         checkpoint = folder / f"{stack}.json"
         backup = folder / f"{stack}.json.bak"
-        if checkpoint.exists() and not _whole(checkpoint):
-            if backup.exists() and _whole(backup):
+        if checkpoint.exists() and _read(checkpoint) is None:
+            if backup.exists() and _read(backup) is not None:
                 shutil.copyfile(backup, checkpoint)
             else:
                 checkpoint.unlink()
 
 
-def _whole(path: Path) -> bool:
+def _folders() -> Iterator[Path]:
+    """Where the engine keeps its records of stacks, by projects."""
+    return places.state().glob("pulumi/.pulumi/stacks/*")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A file of the engine's; None where a kill has left half of it."""
     try:
-        json.loads(path.read_bytes())
+        found: dict[str, Any] = json.loads(path.read_bytes())
     except ValueError:
-        return False
-    return True
+        return None
+    return found
 
 
 def _runs(process: int) -> bool:

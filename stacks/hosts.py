@@ -75,7 +75,7 @@ def elsewhere(olds: dict[str, Any], news: dict[str, Any], name: str = "connectio
 
 def is_off(error: HostError, olds: dict[str, Any], news: dict[str, Any]) -> bool:
     """Whether a machine is only off, and the one that a resource was made on."""
-    return isinstance(error, OffError) and bool(olds) and not elsewhere(olds, news)
+    return isinstance(error, OffError) and not elsewhere(olds, news)
 
 
 @contextlib.contextmanager

@@ -3,23 +3,15 @@
 Who answers is on the first machine (`homespun.hosts.names`). All else that a tailnet knows of names is its owner's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 import pulumi
-from pulumi.dynamic import (
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from homespun.clients.errors import ServiceError
-from homespun.clients.tailnet import Tailnet
+from homespun.clients.tailnet import Dns, Tailnet
 from stacks import progress
 from stacks.mesh import control
 from stacks.mesh.errors import MeshError
@@ -32,10 +24,6 @@ class NamesProvider(ResourceProvider):
     """Has a domain's name server be the machine."""
 
     serialize_as_secret_always = False
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """As the tailnet's, which comes before it."""
-        return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another domain is another entry; another address is put in the place of ours."""
@@ -63,16 +51,18 @@ class NamesProvider(ResourceProvider):
         """Nobody is asked any more, unless it is somebody else's by now."""
         with progress.stage("mesh", "names"):
             server = control.tailscale()
-            if list(server.dns().split.get(id_, ())) == props["ours"]:
-                _put(server, id_, ())
+            before = server.dns()
+            if list(before.split.get(id_, ())) == props["ours"]:
+                server.put_dns(_without(before, [id_]), before)
 
     def _put(self, props: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
         """The outputs: `servers` is what a refresh finds, `ours` what we put there."""
         with progress.stage("mesh", "names"):
-            server = control.tailscale()
-            if others := strangers(server, props["domain"], known):
-                raise MeshError(taken(props["domain"], others))
-            _put(server, props["domain"], props["servers"])
+            server, domain = control.tailscale(), props["domain"]
+            before = server.dns()
+            if why := refusal(before, domain, {*known, *addresses(server)}):
+                raise MeshError(why)
+            server.put_dns(replace(before, split={**before.split, domain: tuple(props["servers"])}), before)
         return {**props, "ours": props["servers"]}
 
 
@@ -87,14 +77,16 @@ class Names(Resource, module="homespun", name="Names"):
         super().__init__(NamesProvider(), "names", {"url": url, "domain": domain, "servers": servers}, opts)
 
 
-def strangers(server: Tailnet, domain: str, known: Iterable[str] = ()) -> list[str]:
-    """Who is asked for the domain's names, and is neither a machine of ours nor `known`. Raises ServiceError."""
-    ours = {*known, *(address for device in server.devices() if TAG in device.tags for address in device.addresses)}
-    return [one for one in server.dns().split.get(domain, ()) if one not in ours]
+def addresses(server: Tailnet) -> set[str]:
+    """Of the cluster's machines in the tailnet. Raises ServiceError."""
+    return {address for device in server.devices() if TAG in device.tags for address in device.addresses}
 
 
-def taken(domain: str, others: Iterable[str]) -> str:
-    """That somebody else is asked already, and what to do."""
+def refusal(found: Dns, domain: str, ours: Collection[str]) -> str:
+    """That somebody else is asked for the domain's names already, and what to do; '' where nobody but ours is."""
+    others = [one for one in found.split.get(domain, ()) if one not in ours]
+    if not others:
+        return ""
     return (
         f"the tailnet's names: {domain}: expected none who is asked for them, found {', '.join(others)}; nothing was"
         " changed. Say another homespun:mesh.domain, or take that out (https://login.tailscale.com/admin/dns)"
@@ -102,16 +94,13 @@ def taken(domain: str, others: Iterable[str]) -> str:
 
 
 def leave(server: Tailnet) -> list[str]:
-    """Have none of the cluster's devices asked, known to Pulumi or not; the domains. Raises ServiceError."""
-    ours = {address for device in server.devices() if TAG in device.tags for address in device.addresses}
-    gone = [domain for domain, servers in server.dns().split.items() if servers and ours.issuperset(servers)]
-    for domain in gone:
-        _put(server, domain, ())
+    """Have none of the cluster's machines asked, known to Pulumi or not; the domains. Raises ServiceError."""
+    before, ours = server.dns(), addresses(server)
+    gone = [domain for domain, servers in before.split.items() if servers and ours.issuperset(servers)]
+    if gone:
+        server.put_dns(_without(before, gone), before)
     return gone
 
 
-def _put(server: Tailnet, domain: str, servers: Iterable[str]) -> None:
-    before = server.dns()
-    others = {name: told for name, told in before.split.items() if name != domain}
-    wanted = {**others, domain: tuple(servers)} if servers else others
-    server.put_dns(replace(before, split=wanted), before)
+def _without(found: Dns, domains: Collection[str]) -> Dns:
+    return replace(found, split={name: servers for name, servers in found.split.items() if name not in domains})

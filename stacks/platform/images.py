@@ -36,7 +36,7 @@ class Machine:
 
     def missing(self) -> set[str]:
         """Which of them are not there."""
-        return set(self.references.values()) - set(self.connection.run(f"{layout.CTR} images ls --quiet").split())
+        return set(self.references.values()) - _named(self.connection)
 
 
 def bring(machines: Sequence[Machine], references: dict[str, str]) -> list[str]:
@@ -61,7 +61,7 @@ def _import_unless_off(connection: Connection, images: dict[str, Image]) -> bool
 
 def _import(connection: Connection, images: dict[str, Image]) -> None:
     """An import that was killed leaves the image's name before its files: only what is unpacked is there."""
-    named = set(connection.run(f"{layout.CTR} images ls --quiet").split())
+    named = _named(connection)
     unpacked = set(connection.run(f"{layout.CTR} snapshots ls").split())
     for image in sorted(images.values(), key=lambda image: image.reference):
         if image.reference not in named or image.chain[-1] not in unpacked:
@@ -72,6 +72,11 @@ def _import(connection: Connection, images: dict[str, Image]) -> None:
     pins = [f"{layout.CTR} images label {image.reference} {PINNED}" for image in images.values()]
     connection.run(" && ".join(pins))
     _release(connection, _ours(named) - {image.reference for image in images.values()})
+
+
+def _named(connection: Connection) -> set[str]:
+    """The names of all images on a machine."""
+    return set(connection.run(f"{layout.CTR} images ls --quiet").split())
 
 
 def _ours(named: Iterable[str]) -> set[str]:
@@ -145,8 +150,7 @@ class MachineImagesProvider(ResourceProvider):
         """The pins go; a machine that is not there any more has none."""
         for machine in _machines(props):
             with hosts.gone_if_off("its images are taken for gone"):
-                named = machine.connection.run(f"{layout.CTR} images ls --quiet").split()
-                _release(machine.connection, _ours(named))
+                _release(machine.connection, _ours(_named(machine.connection)))
 
 
 class MachineImages(Resource, module="homespun", name="MachineImages"):

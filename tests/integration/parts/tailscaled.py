@@ -13,7 +13,8 @@ from homespun.hosts.cluster import Member, Mesh
 from tests.integration.parts.kubernetes import command
 from tests.integration.parts.process import Process
 
-CARD = ("ip link add eth7 type veth peer name eth8 && ip address add 192.0.2.2/24 dev eth7 && ip link set eth7 up"
+ADDRESS = "192.0.2.2"
+CARD = (f"ip link add eth7 type veth peer name eth8 && ip address add {ADDRESS}/24 dev eth7 && ip link set eth7 up"
         " && ip link set eth8 up && ip route add default via 192.0.2.1")  # fmt: skip
 """Without a network card tailscaled waits for one, and the tests' namespace has none (RFC 5737)."""
 
@@ -24,9 +25,9 @@ class Tailscaled:
 
     folder: Path
     control_url: str
-    address: str = "192.0.2.2"
+    address: ClassVar = ADDRESS
     process: Process | None = field(default=None, init=False)
-    carried: ClassVar = ("10.42.0.0/24", "192.0.2.2/32")
+    carried: ClassVar = ("10.42.0.0/24", f"{ADDRESS}/32")
     """Its pods, and itself."""
 
     def __post_init__(self) -> None:
